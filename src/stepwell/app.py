@@ -1,0 +1,191 @@
+"""The composition root: puts one server together from its settings, and serves.
+
+Read it to see what a server is made of: a database and blobs (what is kept), the door with all operations (what can
+be asked), the loop with its machines (what moves by itself), and the gateway (how it is reached).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from stepwell import presence
+from stepwell.base import clock, ids
+from stepwell.base.arn import Scope
+from stepwell.blobs.folder import Blobs
+from stepwell.client import environment
+from stepwell.gateway.app import application
+from stepwell.gateway.door import Key
+from stepwell.images import catalog
+from stepwell.images.environments import Environments
+from stepwell.launchers.isolation import NoIsolation
+from stepwell.launchers.process import ProcessLauncher
+from stepwell.presence import Presence
+from stepwell.runtime.jobs import JobMachine
+from stepwell.runtime.loop import Loop
+from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
+from stepwell.services.iam.roles import ensure_ready_role
+from stepwell.services.registry import Door, Site
+from stepwell.settings import Settings
+from stepwell.store import credentials, tables
+from stepwell.store.credentials import Credential
+from stepwell.store.database import Database
+
+__all__ = ["CannotServe", "Server", "build", "serve", "tables"]
+
+log = logging.getLogger(__name__)
+
+READY_ROLE = "SageMakerRole"
+BACKLOG = 2048
+CLIENT_FOLDER = "client"
+
+
+class CannotServe(Exception):
+    """The server cannot start. The message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Everything one process serves with."""
+
+    site: Site
+    door: Door
+    loop: Loop
+    root: Credential
+
+
+def build(settings: Settings, endpoint: str) -> Server:
+    """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe."""
+    data = settings.data
+    database = Database(data / "stepwell.db", durable=settings.durable)
+    site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"))
+    root = _root_key(site)
+    ensure_ready_role(site, READY_ROLE)
+    environment.install(data / CLIENT_FOLDER)
+    try:
+        launcher = ProcessLauncher(settings.isolation or None)
+    except NoIsolation as error:
+        raise CannotServe(str(error)) from error
+    door = Door(site)
+    machines = (
+        JobMachine(
+            door,
+            launcher,
+            catalog.load(settings.images, strict=settings.strict),
+            Environments(data / "environments"),
+            client_folder=data / CLIENT_FOLDER,
+            memory=settings.memory or None,
+        ),
+        PipelineExecutionMachine(door),
+    )
+    loop = Loop(database, {machine.name: machine for machine in machines})
+    door.roused_by(loop.rouse)
+    return Server(door.site, door, loop, root)
+
+
+def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
+    """Serve until SIGINT or SIGTERM; `ready` is told the endpoint once requests are accepted.
+
+    Raises AlreadyServed and CannotServe. The exit code is 0: being stopped is how a server ends.
+    """
+    presence.claim(settings.data)
+    listening = _listen(settings)
+    endpoint = _endpoint(settings.host, listening.getsockname()[1])
+    server = build(settings, endpoint)
+    config = uvicorn.Config(
+        application(server.door, _Keys(server.site.database), default_region=settings.region),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=2,
+        backlog=BACKLOG,
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again once it has stopped; by then it has done its work
+        signal.signal(number, lambda _number, _frame: None)
+    server.loop.start()
+    presence.announce(
+        settings.data,
+        Presence(endpoint, settings.region, server.root.access_key_id, server.root.secret, os.getpid()),
+    )
+    asyncio.run(_Announcing(config, lambda: ready(endpoint, settings)).serve([listening]))
+    sys.stdout.flush()
+    # Everything that matters is in the database and the supervisors: stopping is a crash that was announced. A thread
+    # that builds an environment would otherwise hold the process for minutes.
+    os._exit(0)
+
+
+class _Announcing(uvicorn.Server):
+    """Says when requests are accepted."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+class _Keys:
+    """Access keys for the gateway, remembered for a moment: every request asks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, Key] = {}
+
+    def find(self, access_key_id: str, now: float) -> Key | None:
+        """The key of that id, expired or not: the gateway tells an expired one from an unknown one."""
+        del now
+        known = self._known.get(access_key_id)
+        if known is None:
+            with self._database.read() as connection:
+                stored = credentials.find(connection, access_key_id)
+            if stored is None:
+                return None
+            known = Key(stored.secret, stored.session_token, stored.account, stored.principal, stored.expires)
+            self._known[access_key_id] = known
+        return known
+
+
+def _root_key(site: Site) -> Credential:
+    """The installation's own key, made at the first start: an assumed role, since SDKs expect one (spec 06, 7)."""
+    principal = Scope(site.account, "").arn("sts", f"assumed-role/{READY_ROLE}/stepwell")
+    with site.database.write() as transaction:
+        standing = credentials.root(transaction.connection)
+        if standing is not None:
+            return standing
+        access_key_id = "AKIA" + ids.token(16, ids.LOWER).upper()
+        made = Credential(access_key_id, ids.token(40, ids.ALPHANUMERIC), None, site.account, principal, None)
+        credentials.add(transaction, made)
+        credentials.forget_expired(transaction, clock.now())
+    return made
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        raise CannotServe(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            "Choose another with --port (0 picks a free one)."
+        ) from error
+    return listening
+
+
+def _endpoint(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{reachable}:{port}"

@@ -1,0 +1,34 @@
+"""Identifiers: fresh ones (random), and derived ones (the same cause always gives the same name).
+
+Derived names are what makes every create safe to repeat after a crash (DESIGN.md, idea 2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import uuid
+
+LOWER = string.ascii_lowercase + string.digits
+ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+def request_id() -> str:
+    """A fresh UUID, as AWS puts it into x-amzn-RequestId."""
+    return str(uuid.uuid4())
+
+
+def token(length: int, alphabet: str = LOWER) -> str:
+    """`length` fresh random characters of `alphabet`."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def derived(length: int, *causes: str, alphabet: str = ALPHANUMERIC) -> str:
+    """`length` characters of `alphabet` that depend on `causes` and nothing else."""
+    number = int.from_bytes(hashlib.sha512("\0".join(causes).encode()).digest())
+    characters = []
+    for _ in range(length):
+        number, index = divmod(number, len(alphabet))
+        characters.append(alphabet[index])
+    return "".join(characters)

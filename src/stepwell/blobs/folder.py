@@ -1,0 +1,185 @@
+"""Room blobs: the folder of blobs. In: bytes, or a file. Out: a Blob, named by the SHA-256 of its bytes.
+
+A blob is written to `incoming/` and renamed to its name when complete, so whatever stands under a name is whole,
+also after kill -9. The same bytes are kept once. Blobs are read-only files; nobody outside gets a hard link to one,
+because a job that runs as root could write through it: `place` clones (copy on write) or copies.
+
+Two processes may share the folder. Each holds a shared lock on it while it lives; whoever finds itself alone at
+its start removes what a killed process left in `incoming/`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from stepwell.blobs import digests
+from stepwell.blobs.slices import CHUNK, FileSlice
+
+FICLONE = 0x40049409
+"""ioctl_ficlone(2): share the extents of another file, copy on write. Btrfs, XFS, bcachefs."""
+
+NAMING = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that are kept. `digests` holds the checksums that were asked for, raw, by algorithm."""
+
+    hash: str
+    size: int
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class BlobWriter:
+    """A blob in the making: a context manager that leaves nothing behind unless `commit` was reached."""
+
+    __slots__ = ("_digests", "_file", "_folder", "_temporary", "size")
+
+    def __init__(self, folder: Blobs, algorithms: Iterable[str]) -> None:
+        descriptor, name = tempfile.mkstemp(dir=folder.incoming)
+        self._folder = folder
+        self._temporary = name
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._digests = {algorithm: digests.fresh(algorithm) for algorithm in {NAMING, *algorithms}}
+        self.size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+        view = memoryview(data)
+        for digest in self._digests.values():
+            digest.update(view)
+        self.size += len(view)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def digest(self, algorithm: str) -> bytes:
+        """The checksum of what was written so far."""
+        return self._digests[algorithm].digest()
+
+    def commit(self) -> Blob:
+        """Keep what was written, under its name."""
+        found = {algorithm: digest.digest() for algorithm, digest in self._digests.items()}
+        name = found[NAMING].hex()
+        os.fchmod(self._file.fileno(), 0o444)
+        self._file.close()
+        self._folder.adopt(Path(self._temporary), name)
+        return Blob(name, self.size, found)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._file.closed:
+            self._file.close()
+            Path(self._temporary).unlink()
+
+
+class Blobs:
+    """The folder. Thread-safe; made if it does not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        for number in range(256):
+            (folder / f"{number:02x}").mkdir(exist_ok=True)
+        self._lock = (folder / "lock").open("wb")
+        self._sweep()
+
+    def writer(self, algorithms: Iterable[str] = ()) -> BlobWriter:
+        """A new blob; `algorithms` are checksums to compute besides its name."""
+        return BlobWriter(self, algorithms)
+
+    def put(self, data: bytes, algorithms: Iterable[str] = ()) -> Blob:
+        """Keep these bytes."""
+        with self.writer(algorithms) as writer:
+            writer.write(data)
+            return writer.commit()
+
+    def add_file(self, path: Path, algorithms: Iterable[str] = ()) -> Blob:
+        """Keep the bytes of a file as they are now. The file itself stays and may change afterwards."""
+        with path.open("rb", buffering=0) as source, self.writer(algorithms) as writer:
+            _pour(source, writer)
+            return writer.commit()
+
+    def concatenate(self, hashes: Iterable[str], algorithms: Iterable[str] = ()) -> Blob:
+        """Keep the bytes of these blobs, one after the other, as one blob."""
+        with self.writer(algorithms) as writer:
+            for part in hashes:
+                with self.open(part) as source:
+                    _pour(source, writer)
+            return writer.commit()
+
+    def path(self, name: str) -> Path:
+        """Where the blob of that hash is. For reading only."""
+        return self.folder / name[:2] / name[2:]
+
+    def open(self, name: str) -> BinaryIO:
+        """The blob's bytes, unbuffered. Raises FileNotFoundError."""
+        return self.path(name).open("rb", buffering=0)
+
+    def slice(self, name: str, offset: int, length: int) -> FileSlice:
+        """A stretch of the blob, to be read later."""
+        return FileSlice(self.path(name), offset, length)
+
+    def place(self, name: str, target: Path) -> None:
+        """Make `target` a private, writable copy of the blob. Raises FileExistsError, FileNotFoundError."""
+        with self.open(name) as source, target.open("xb", buffering=0) as copy:
+            if not _clone(source, copy):
+                _copy(source, copy)
+
+    def adopt(self, temporary: Path, name: str) -> None:
+        """Move a complete file to its name, or drop it when those bytes are kept already."""
+        target = self.path(name)
+        try:
+            os.utime(target)  # a collector of unreferenced blobs goes by age: this one is wanted again
+            temporary.unlink()
+        except FileNotFoundError:
+            temporary.replace(target)
+
+    def _sweep(self) -> None:
+        with suppress(BlockingIOError):
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in self.incoming.iterdir():
+                left.unlink()
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+def _pour(source: BinaryIO, writer: BlobWriter) -> None:
+    buffer = memoryview(bytearray(CHUNK))
+    while count := source.readinto(buffer):  # type: ignore[attr-defined]
+        writer.write(buffer[:count])
+
+
+def _clone(source: BinaryIO, target: BinaryIO) -> bool:
+    """Share the bytes, if the file system can."""
+    try:
+        fcntl.ioctl(target.fileno(), FICLONE, source.fileno())
+    except OSError as error:
+        if error.errno in {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS}:
+            return False
+        raise
+    return True
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    """Copy inside the kernel; where it cannot (EXDEV on old kernels), through memory."""
+    try:
+        while os.copy_file_range(source.fileno(), target.fileno(), 1 << 30):
+            pass
+    except OSError as error:
+        if error.errno not in {errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}:
+            raise
+        while data := source.read(CHUNK):
+            target.write(data)

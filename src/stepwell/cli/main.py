@@ -1,0 +1,51 @@
+"""`stepwell COMMAND`: reads the command line and hands over to the command's file. Imports it only then."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from stepwell import __version__
+
+COMMANDS = {
+    "up": "serve the SageMaker API until interrupted",
+    "env": "print the shell exports that point SDKs and the AWS CLI at the server",
+    "run": "run a command against the server, starting one if none runs",
+    "logs": "print the log of a job",
+    "coverage": "print which operations and step types this version does",
+    "demo": "run the main job: a churn pipeline written with the SageMaker SDK",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is for the shell."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(words).parse_args(words)
+    try:
+        return int(importlib.import_module(f"stepwell.cli.{options.command}").run(options))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stepwell", description="SageMaker workflows anywhere.")
+    parser.add_argument("--version", action="version", version=f"stepwell {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+        command.add_argument(
+            "--data", metavar="DIR", help="where everything is kept (default: $STEPWELL_DATA, else ~/.stepwell)"
+        )
+        if name in words:
+            importlib.import_module(f"stepwell.cli.{name}").configure(command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Room container: the config files of /opt/ml/input/config and /opt/ml/config, and the variables all kinds share.
+
+The shapes are those of the public developer guide and of what the SDKs' toolkits read (spec 03, sections 2 and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stepwell.base.documents import Document
+from stepwell.container.plan import Group, Plan
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NETWORK_INTERFACE = "lo"
+"""Hosts of a job share their machine's network and reach each other by loopback; AWS's instances have eth0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """With what, and where, a container speaks to this server."""
+
+    region: str
+    endpoint: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+def resource_config(plan: Plan, host: str) -> Document:
+    """What resourceconfig.json says on `host`."""
+    group = plan.group_of(host)
+    return {
+        "current_host": host,
+        "current_instance_type": group.instance_type,
+        "current_group_name": group.name,
+        "hosts": sorted(plan.hosts),
+        "instance_groups": [_group(each) for each in plan.groups],
+        "network_interface_name": NETWORK_INTERFACE,
+    }
+
+
+def _group(group: Group) -> Document:
+    return {
+        "instance_group_name": group.name,
+        "instance_type": group.instance_type,
+        "hosts": sorted(group.hosts),
+    }
+
+
+def variables(plan: Plan, image: Mapping[str, str], path_entries: tuple[str, ...], region: str) -> dict[str, str]:
+    """The container's environment but for credentials: the request's own entries win over everything."""
+    return {
+        "PATH": ":".join((*path_entries, PATH)),
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        **image,
+        **plan.environment,
+    }
+
+
+def access_variables(access: Access) -> dict[str, str]:
+    """What makes an SDK inside the container sign as the job's role and speak to this server."""
+    return {
+        "AWS_ENDPOINT_URL": access.endpoint,
+        "AWS_ACCESS_KEY_ID": access.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": access.secret_access_key,
+        "AWS_SESSION_TOKEN": access.session_token,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

@@ -1,0 +1,59 @@
+"""Room definition: what is wrong with a definition, and where.
+
+In: findings of the parser and of the checks. Out: Problem values (a JSON pointer and a sentence), and the one
+DefinitionError a client sees, in the wording family of AWS: "Unable to parse pipeline definition. ...".
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from stepwell.base.faults import Fault
+
+SHOWN = 20
+"""How many problems one message spells out; the rest is counted, so that an answer stays readable."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One finding. `pointer` is an RFC 6901 JSON pointer into the definition ("" is the whole of it)."""
+
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.message} (at {self.pointer})" if self.pointer else self.message
+
+
+class DefinitionError(Fault):
+    """The definition is refused; `problems` says all that is wrong with it, at least one thing."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("ValidationException", "Unable to parse pipeline definition. " + _told(problems))
+        self.problems = tuple(problems)
+
+
+def _told(problems: Sequence[Problem]) -> str:
+    rest = len(problems) - SHOWN
+    told = [str(problem) for problem in problems[:SHOWN]]
+    return "; ".join([*told, f"and {rest} more problems."] if rest > 0 else told)
+
+
+def below(pointer: str, *keys: str | int) -> str:
+    """The pointer of a member or element of what `pointer` points at."""
+    return pointer + "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def shown(value: object, length: int = 80) -> str:
+    """`value` as it may stand in a message: short, and printable."""
+    text = str(value).encode("utf-8", "replace").decode()
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """ " Did you mean 'X'?" (with a leading blank) for the nearest of `known`, or nothing."""
+    by_lower = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(word[:80].lower(), by_lower, n=1)
+    return f" Did you mean '{by_lower[nearest[0]]}'?" if nearest else ""

@@ -1,0 +1,153 @@
+"""Room images: the catalogue, from an image URI to what it means here. In: a URI. Out: an `Image`, or a refusal
+whose text is the job's FailureReason.
+
+A user's lines are asked before the built-in ones (`catalog.toml`). What an environment holds differs from AWS's
+image in places: where the framework itself differs that is a substitution (refused under `strict`), elsewhere a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepwell.images import catalog_files, uris
+from stepwell.images.catalog_files import Lines, Version
+from stepwell.images.recipes import LOCKS, Recipe
+
+BUILT_IN = Path(__file__).with_name("catalog.toml")
+
+# The environment of AWS's framework containers (ENV lines of their public Dockerfiles). Here the packages are
+# compiled once when the environment is built, so PYTHONDONTWRITEBYTECODE costs nothing.
+_VARIABLES = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONIOENCODING": "UTF-8",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PIP_ROOT_USER_ACTION": "ignore",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+_NAMES = {"python": "Python"}
+
+
+class UnknownImage(Exception):
+    """No line of the catalogue provides the image. The text is fit for FailureReason."""
+
+
+class StrictRefused(Exception):
+    """The image would run another version of its framework, and `strict` forbids that. Fit for FailureReason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What an image URI means here."""
+
+    uri: str
+    recipe: str
+    """The environment to prepare (`environments.Environments.prepare`)."""
+    entry: str
+    """The program that runs when the request gives no ContainerEntrypoint: script-mode, xgboost or python."""
+    variables: Mapping[str, str]
+    """Environment variables the image sets; PATH is added when the container is built."""
+    substitutions: tuple[str, ...]
+    """Sentences for the job's log and Describe tags: the framework runs in another version than the tag says."""
+    notes: tuple[str, ...]
+    """Sentences for the job's log: what else differs from AWS's image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The images that are known: the user's lines first, then ours."""
+
+    lines: tuple[Lines, ...]
+    user_file: Path | None
+    strict: bool
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """Every recipe by name; a user's hides ours of the same name."""
+        return {name: recipe for lines in reversed(self.lines) for name, recipe in lines.recipes.items()}
+
+    def resolve(self, uri: str) -> Image:
+        """What `uri` means here. Raises UnknownImage, or StrictRefused under `strict`."""
+        reference = uris.parse(uri)
+        if reference is None:
+            raise UnknownImage(f"ClientError: {uri!r} is not an image URI ([registry/]repository[:tag]).")
+        versions = [each for lines in self.lines for each in lines.versions if each.has_repository(reference)]
+        for version in versions:
+            if version.has_tag(reference):
+                return self._image(uri, version)
+        raise UnknownImage(_unknown(uri, reference, versions, self.user_file))
+
+    def _image(self, uri: str, version: Version) -> Image:
+        recipe = self.recipes[version.recipe]
+        packages = recipe.packages()
+        substitutions = _substitutions(version, packages)
+        if self.strict and substitutions:
+            raise StrictRefused(
+                f"ClientError: {substitutions[0]} Image {uri!r} is refused because strict = true;"
+                " set strict = false to accept the substitution."
+            )
+        variables = _VARIABLES | dict(version.variables)
+        return Image(uri, recipe.name, version.entry, variables, substitutions, _notes(version, packages))
+
+
+def load(user_file: Path | None, *, strict: bool = False) -> Catalog:
+    """The built-in catalogue, with the lines of `user_file` before it. Raises CatalogError for a broken file."""
+    files = [(BUILT_IN, LOCKS)] if user_file is None else [(user_file, user_file.parent), (BUILT_IN, LOCKS)]
+    catalog = Catalog(tuple(catalog_files.read(*each) for each in files), user_file, strict)
+    recipes = catalog.recipes
+    for lines, (path, _) in zip(catalog.lines, files, strict=True):
+        unknown = sorted({each.recipe for each in lines.versions} - set(recipes))
+        if unknown:
+            known = ", ".join(sorted(recipes))
+            raise catalog_files.CatalogError(f"{path}: unknown recipe {', '.join(unknown)}. Known: {known}.")
+    return catalog
+
+
+def _is_same(asked: str, found: str) -> bool:
+    """`0.25` is held by 0.25 and by 0.25.3."""
+    return found == asked or found.startswith(f"{asked}.")
+
+
+def _substitutions(version: Version, packages: Mapping[str, str]) -> tuple[str, ...]:
+    name = version.framework
+    asked, found = version.holds.get(name), packages.get(name)
+    if asked is None or found is None or _is_same(asked, found):
+        return ()
+    shown = _NAMES.get(name, name)
+    where = "here" if name == "python" else f"on Python {packages['python']}"
+    return (f"{shown} {asked} is not installable {where}; this job runs {shown} {found}.",)
+
+
+def _notes(version: Version, packages: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence on the packages beside the framework, or none."""
+    other = {
+        name: (asked, packages[name])
+        for name, asked in version.holds.items()
+        if name != version.framework and name in packages and not _is_same(asked, packages[name])
+    }
+    if not other:
+        return ()
+    theirs = ", ".join(f"{_NAMES.get(name, name)} {asked}" for name, (asked, _) in other.items())
+    ours = ", ".join(f"{_NAMES.get(name, name)} {found}" for name, (_, found) in other.items())
+    return (f"AWS's image holds {theirs}; this job has {ours}.",)
+
+
+def _unknown(
+    uri: str, reference: uris.Reference, versions: list[Version], user_file: Path | None
+) -> str:
+    """Names the image, what was tried and what to do; below the 1024 characters of a FailureReason."""
+    if versions:
+        tags = ", ".join(tag for each in versions for tag in each.tags if "*" not in tag)
+        tried = f"Repository {reference.repository!r} is known with the tags {tags}."
+    else:
+        tried = "Neither the built-in catalogue nor your own lines know the repository."
+    place = user_file or "a file of your own named by the setting images.file"
+    tag = reference.tag or "*"
+    return (
+        f"ClientError: no environment is known for image {uri[:300]!r}. {tried[:250]} To add it, put into {place}: "
+        f'[[image]] repository = "{reference.repository[:100]}" [[image.version]] tag = "{tag[:50]}" '
+        'recipe = "python-3.11" (each on a line of its own), or run jobs with the docker launcher.'
+    )

@@ -1,0 +1,139 @@
+"""The loop: one thread finds what is due, a pool of threads looks at it, another keeps the leases alive.
+
+What is due is in the work table and nowhere else, so a process that dies loses nothing: its successor frees the
+leases and goes on (DESIGN.md, idea 2). `rouse` saves the wait when the reason came up in this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from stepwell.base import clock, ids
+from stepwell.runtime.machine import Machine
+from stepwell.store import work
+from stepwell.store.database import Database
+from stepwell.store.work import Lease
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 2.0
+"""How long the finder sleeps at most: another process may have woken something."""
+WAIT_AFTER_BUG_SECONDS = 10.0
+
+
+class Loop:
+    """Runs the machines of one process until `stop`."""
+
+    def __init__(self, database: Database, machines: Mapping[str, Machine[Any, Any, Any]], workers: int = 16) -> None:
+        self._database = database
+        self._machines = machines
+        self._workers = workers
+        self._held: dict[str, Lease] = {}
+        self._guard = threading.Lock()
+        self._roused = threading.Event()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="stepwell-work")
+
+    def start(self) -> None:
+        """Take over what a dead predecessor held, and begin. Only one server may hold a data folder."""
+        with self._database.write() as transaction:
+            work.release_all(transaction)
+        for target in (self._find, self._keep_alive):
+            thread = threading.Thread(target=target, name=f"stepwell{target.__name__}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def rouse(self) -> None:
+        """Something became due."""
+        self._roused.set()
+
+    def stop(self) -> None:
+        """Begin nothing more and wait for what is being done."""
+        self._stopping.set()
+        self._roused.set()
+        for thread in self._threads:
+            thread.join()
+        self._pool.shutdown(wait=True)
+
+    def _find(self) -> None:
+        while not self._stopping.is_set():
+            self._roused.clear()
+            self._begin()
+            self._roused.wait(self._pause())
+
+    def _begin(self) -> None:
+        now = clock.now()
+        with self._database.read() as connection:
+            subjects = work.ready(connection, now, self._workers * 2)
+        for subject in subjects:
+            with self._guard:
+                if len(self._held) >= self._workers:
+                    return
+            with self._database.write() as transaction:
+                held = work.lease(transaction, subject, ids.token(16), now, now + LEASE_SECONDS)
+            if held is not None:
+                with self._guard:
+                    self._held[subject] = held
+                self._pool.submit(self._look, held)
+
+    def _pause(self) -> float:
+        with self._database.read() as connection:
+            due = work.next_due(connection)
+        return LOOK_AGAIN_SECONDS if due is None else min(max(due - clock.now(), 0.0), LOOK_AGAIN_SECONDS)
+
+    def _look(self, held: Lease) -> None:
+        due: float | None = clock.now() + WAIT_AFTER_BUG_SECONDS
+        finished = False
+        try:
+            finished, due = run(self._database, self._machines[held.machine], held, self._stopping)
+        except Exception:  # a bug in one machine must not take the others down; it is looked at again
+            log.exception("looking at %s failed", held.subject)
+        with self._guard:
+            self._held.pop(held.subject, None)
+        with self._database.write() as transaction:
+            if finished:
+                work.finish(transaction, held)
+            else:
+                work.release(transaction, held, due)
+        self.rouse()
+
+    def _keep_alive(self) -> None:
+        while not self._stopping.wait(LEASE_SECONDS / 3):
+            with self._guard:
+                held = list(self._held.values())
+            if held:
+                with self._database.write() as transaction:
+                    for lease in held:
+                        work.extend(transaction, lease, clock.now() + LEASE_SECONDS)
+
+
+def run(
+    database: Database, machine: Machine[Any, Any, Any], held: Lease, stopping: threading.Event
+) -> tuple[bool, float | None]:
+    """Look at one subject until nothing is left to do now: (never again?, when to look next)."""
+    while True:
+        now = clock.now()
+        with database.read() as connection:
+            state = machine.load(connection, held.subject)
+        if state is None:
+            return True, None
+        progress = False
+        for effect in machine.decide(state, now):
+            if stopping.is_set():
+                return False, now
+            event = machine.perform(state, effect, clock.now())
+            if event is None:
+                continue
+            progress = True
+            with database.write() as transaction:
+                if not work.is_held(transaction.connection, held):
+                    return False, None
+                machine.apply(transaction, state, event, clock.now())
+        if not progress:
+            return False, machine.due(state, now)

@@ -1,0 +1,35 @@
+"""What the loop asks of a machine: five functions around one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from stepwell.store.database import Transaction
+
+State = TypeVar("State")
+Effect = TypeVar("Effect", contravariant=False)
+Event = TypeVar("Event")
+
+
+class Machine(Protocol[State, Effect, Event]):
+    """One kind of long-lived thing, such as a job. `subject` is the ARN of one of them."""
+
+    name: str
+
+    def load(self, connection: Connection, subject: str) -> State | None:
+        """What is known of it now; None when there is nothing left to decide, ever."""
+
+    def decide(self, state: State, now: float) -> Sequence[Effect]:
+        """What should be done, in order. Pure; nothing to do is an empty sequence."""
+
+    def perform(self, state: State, effect: Effect, now: float) -> Event | None:
+        """Do it, outside any transaction and safe to repeat after a crash; None: nothing came of it yet."""
+
+    def apply(self, transaction: Transaction, state: State, event: Event, now: float) -> None:
+        """Write down what came of it. Loads afresh what it changes; runs only while the lease stands."""
+
+    def due(self, state: State, now: float) -> float | None:
+        """When to look again although nobody woke us (epoch seconds); None: only when woken."""

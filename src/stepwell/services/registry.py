@@ -1,0 +1,112 @@
+"""The one door: `call(service, operation, params)` is how anything in Stepwell gets anything done.
+
+A handler is a function marked `@operation` in `services/<service>/<noun>.py`; its name in snake_case is its
+registration. `Door` finds all of them, checks a request against AWS's service model and hands it on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from botocore import xform_name
+
+from stepwell import services
+from stepwell.base import clock
+from stepwell.base.arn import Scope
+from stepwell.base.documents import Document
+from stepwell.base.faults import Fault, not_implemented
+from stepwell.blobs.folder import Blobs
+from stepwell.spec import models, validation
+from stepwell.store import work
+from stepwell.store.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One installation of Stepwell: where its data is, and what handlers work on."""
+
+    data: Path
+    account: str
+    endpoint: str
+    """Where this server is reached, such as http://127.0.0.1:4566."""
+    database: Database
+    blobs: Blobs
+    roused: Callable[[], None] = lambda: None
+    """Tells the runtime of this process that work is due; the work table is what counts."""
+
+    def wake(self, transaction: Transaction, machine: str, subject: str, due: float) -> None:
+        """Have `machine` look at `subject` at `due`, as soon as this transaction is safe."""
+        work.wake(transaction, machine, subject, due)
+        transaction.on_commit(self.roused)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way: whose it is, when it came, and what it may work with."""
+
+    door: Door
+    site: Site
+    scope: Scope
+    now: float
+
+    def call(self, service: str, operation: str, params: Document) -> Document:
+        """Ask another noun, as the same caller."""
+        return self.door.call(self.scope, service, operation, params)
+
+
+Handler = Callable[[Call, Document], Document]
+
+
+def operation(handler: Handler) -> Handler:
+    """Marks a function as the operation of its name."""
+    handler.__dict__["stepwell_operation"] = True
+    return handler
+
+
+class Door:
+    """Checks requests and hands them to their handler. Thread-safe; holds nothing but the handlers."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._handlers = dict(handlers())
+
+    def call(self, scope: Scope, service: str, name: str, params: Document) -> Document:
+        """Perform one operation as `scope`. Returns the operation's output; raises Fault."""
+        handler = self._handlers.get((service, name))
+        if handler is None:
+            raise _unknown(service, name)
+        request = validation.check(models.operation(service, name), params)
+        return handler(Call(self, self.site, scope, clock.now()), request)
+
+    def roused_by(self, roused: Callable[[], None]) -> Door:
+        """The same door, telling `roused` whenever work becomes due."""
+        self.site = replace(self.site, roused=roused)
+        return self
+
+
+def handlers() -> Iterator[tuple[tuple[str, str], Handler]]:
+    """Every handler by (service, operation), found by being in its folder."""
+    for folder in pkgutil.iter_modules(services.__path__):
+        if folder.ispkg:
+            yield from _handlers_of(folder.name)
+
+
+def _handlers_of(folder: str) -> Iterator[tuple[tuple[str, str], Handler]]:
+    service = folder.rstrip("_").replace("_", "-")
+    names: Mapping[str, str] = {xform_name(name): name for name in models.operations(service)}
+    package = importlib.import_module(f"stepwell.services.{folder}")
+    for entry in pkgutil.iter_modules(package.__path__):
+        noun = importlib.import_module(f"{package.__name__}.{entry.name}")
+        for attribute, value in vars(noun).items():
+            if getattr(value, "__dict__", {}).get("stepwell_operation") and value.__module__ == noun.__name__:
+                yield (service, names[attribute]), value
+
+
+def _unknown(service: str, name: str) -> Fault:
+    if name in models.operations(service):
+        return not_implemented(service, name)
+    return Fault("UnknownOperationException", f"The operation {service}:{name} does not exist.")

@@ -1,0 +1,92 @@
+"""What can be set, and from where: the only reader of the environment and of `stepwell.toml`.
+
+A command-line option beats an environment variable, which beats `<data>/stepwell.toml`, which beats the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used. The message says which, where it stands and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one server runs. Every field is a key of `stepwell.toml` and, in capitals with STEPWELL_ before it,
+    an environment variable."""
+
+    data: Path
+    """Where everything is kept; deleting it deletes everything."""
+    host: str = "127.0.0.1"
+    """Address to listen on. The default is reachable from this machine only."""
+    port: int = 4566
+    """Port to listen on; 0 picks a free one."""
+    account: str = "123456789012"
+    """The AWS account the server pretends to be."""
+    region: str = "us-east-1"
+    """The region that `stepwell env` names. Requests for other regions are served as separate regions."""
+    strict: bool = False
+    """Refuse an image whose exact framework version cannot be had, instead of taking the nearest."""
+    images: Path | None = None
+    """A file with catalog lines of your own (docs/images.md)."""
+    isolation: str = ""
+    """How jobs are kept apart: bubblewrap or namespaces. Empty: the first that works."""
+    durable: bool = False
+    """Wait for the disk on every commit: survives power loss too, at a cost."""
+    memory: int = 0
+    """Memory in bytes that one job may use at most. 0: what its instance type has, or the host."""
+
+
+def load(given: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in force. `given` are options of the command line (None: not given). Raises SettingsError."""
+    data = Path(str(given.get("data") or environment.get("STEPWELL_DATA") or "~/.stepwell")).expanduser().absolute()
+    settings = Settings(data)
+    for source, values in (
+        (str(data / "stepwell.toml"), _file(data / "stepwell.toml")),
+        ("the environment", _variables(environment)),
+        ("the command line", {key: value for key, value in given.items() if value is not None}),
+    ):
+        settings = _with(settings, values, source)
+    return settings
+
+
+def _file(path: Path) -> dict[str, object]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, object]:
+    names = {f"STEPWELL_{field.name.upper()}": field.name for field in fields(Settings)}
+    return {names[key]: value for key, value in environment.items() if key in names and value}
+
+
+def _with(settings: Settings, values: Mapping[str, object], source: str) -> Settings:
+    known = {field.name for field in fields(Settings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise SettingsError(f"Unknown setting {unknown[0]!r} in {source}. Known: {', '.join(sorted(known))}.")
+    changes = {name: _value(name, value, source) for name, value in values.items() if name != "data"}
+    return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+def _value(name: str, value: object, source: str) -> object:
+    wanted = type(getattr(Settings(Path()), name))
+    if name == "images":
+        return Path(str(value)).expanduser().absolute()
+    if wanted is bool and str(value).lower() in ("true", "false", "1", "0", "yes", "no"):
+        return str(value).lower() in ("true", "1", "yes")
+    if wanted is int and not isinstance(value, bool) and str(value).isdecimal():
+        return int(str(value))
+    if wanted is str and isinstance(value, str):
+        return value
+    raise SettingsError(f"Setting {name!r} in {source} is {value!r}; a value of type {wanted.__name__} is expected.")

@@ -1,0 +1,44 @@
+"""Room spec: where AWS's published models are wrong or differ from the service, what we use instead, and why.
+
+In: a service's raw model, freshly read. Out: the same model, corrected in place. Each correction is one line
+of data with its reason; a test asserts that each still changes something, so that we notice what AWS has fixed.
+"""
+
+from __future__ import annotations
+
+from stepwell.base.documents import Document
+
+PATTERNS: dict[tuple[str, str], str | None] = {
+    # Any text: the group after the first line can match in exponentially many ways, and matches everything.
+    ("sagemaker", "PipelineDefinition"): None,
+    ("sagemaker", "ResourcePolicyString"): None,
+    ("sagemaker", "EndpointPolicyDocument"): None,
+    # A surrogate pair spelled as four code units: what is meant is every character above the first plane.
+    ("sagemaker", "AthenaCatalog"): "[\\t\\u0020-\\uD7FF\\uE000-\\uFFFD\\x{10000}-\\x{10FFFF}]*",
+    ("sagemaker", "Catalog"): "[\\t\\u0020-\\uD7FF\\uE000-\\uFFFD\\x{10000}-\\x{10FFFF}]*",
+    ("sagemaker", "Database"): "[\\t\\u0020-\\uD7FF\\uE000-\\uFFFD\\x{10000}-\\x{10FFFF}]*",
+    ("sagemaker", "TableName"): "[\\t\\u0020-\\uD7FF\\uE000-\\uFFFD\\x{10000}-\\x{10FFFF}]*",
+    # `$` before the bound instead of nothing: as written only the empty key could match.
+    ("sagemaker", "CustomerMetadataKey"): "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]{1,128}",
+    ("sagemaker", "CustomerMetadataValue"): "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]{1,256}",
+    # A range that begins with a class.
+    ("logs", "ResourceType"): "[\\w\\-]*",
+    # The separator is inside both neighbours, so a run of spaces splits in exponentially many ways.
+    ("events", "HeaderValue"): "[ \\t]*[\\x20-\\x7E]([ \\t]|[\\x20-\\x7E])*",
+    ("events", "HeaderValueSensitive"): "[ \\t]*[\\x20-\\x7E]([ \\t]|[\\x20-\\x7E])*",
+    ("events", "AuthHeaderParameters"): "[ \\t]*[^\\x00-\\x1F:\\x7F]([\\t]|[^\\x00-\\x1F:\\x7F])*",
+    ("events", "AuthHeaderParametersSensitive"): "[ \\t]*[^\\x00-\\x1F:\\x7F]([\\t]|[^\\x00-\\x1F:\\x7F])*",
+}
+"""(service, shape) -> the pattern used instead of the model's; None: no pattern."""
+
+
+def apply(service: str, model: Document) -> None:
+    """Correct the raw model of `service` in place."""
+    shapes = model["shapes"]
+    for (owner, name), pattern in PATTERNS.items():
+        if owner != service or name not in shapes:
+            continue
+        if pattern is None:
+            shapes[name].pop("pattern", None)
+        else:
+            shapes[name]["pattern"] = pattern

@@ -1,0 +1,21 @@
+"""Room steps: Condition, which takes one of its two branches. The engine evaluates it; nothing is created.
+
+In: the outcome of `definition.conditions.evaluate_all`. Out: what the step's properties and Metadata are then.
+"""
+
+from __future__ import annotations
+
+from stepwell.base.documents import Document
+from stepwell.steps.kinds import StepType
+
+TYPE = StepType("Condition", "condition", synthetic={"Outcome": "boolean"})
+
+
+def properties(outcome: bool) -> Document:
+    """What Steps.<name>.Outcome reads."""
+    return {"Outcome": outcome}
+
+
+def metadata(outcome: bool) -> Document:
+    """The step's Metadata; AWS writes the outcome as "True" or "False"."""
+    return {"Condition": {"Outcome": str(outcome)}}

@@ -1,0 +1,88 @@
+"""Room steps: what a type of step is, as data.
+
+In: nothing, these are only values; each file of the room makes one. Out: StepType, from which the engine learns
+what to call. A type of `kind` job is a pair of operations; condition and fail are decided by the engine itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from stepwell.base.documents import Document
+from stepwell.steps.outcomes import Outcome
+
+Kind: TypeAlias = Literal["job", "condition", "fail", "unbuilt"]
+"""job: made by an operation and described by another. unbuilt: AWS has it, Stepwell cannot run it yet."""
+
+JOB_MEMBERS = frozenset({"CacheConfig", "RetryPolicies"})
+"""Members of a step, beyond those every step has, that types running jobs share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The operations behind a step, and the names of the members in which they speak of it."""
+
+    noun: str
+    """What `Create...` and `Describe...` are followed by: TrainingJob."""
+    metadata_key: str
+    """Under which its ARN stands in a step's Metadata."""
+    outcome: Callable[[Document], Outcome | None]
+    """Describe response -> how it ended; None while it runs."""
+    service: str = "sagemaker"
+    stop: str | None = None
+    """The operation that ends it early; None: it is made at once and cannot be stopped."""
+    describe_by_arn: bool = False
+    """It has no name that we choose: it is described by the ARN that its creation answered."""
+    named: bool = True
+    """Its creation takes a name; the step's arguments may hold a prefix of it."""
+    name_length: int = 63
+    role_member: str = "RoleArn"
+    """Where the role stands that defaults to the pipeline's own; "" for none."""
+    name_variable: str | None = None
+    """The execution variable by which a step reads the name of its own job."""
+    takes_experiment: bool = False
+    """Its creation takes an ExperimentConfig."""
+    tagged: bool = True
+    """Its creation takes the tag that names the execution."""
+    extend: Callable[[Document, str, str], Document] = field(default=lambda request, _arn, _token: request)
+    """(request, execution ARN, derived token) -> the request with what only this noun needs."""
+
+    @property
+    def create(self) -> str:
+        return f"Create{self.noun}"
+
+    @property
+    def describe(self) -> str:
+        return f"Describe{self.noun}"
+
+    @property
+    def name_member(self) -> str:
+        """The member of Create, Describe and Stop requests that names it."""
+        return f"{self.noun}Name"
+
+    @property
+    def arn_member(self) -> str:
+        """The member of the creation's answer that holds its ARN."""
+        return f"{self.noun}Arn"
+
+
+@dataclass(frozen=True, slots=True)
+class StepType:
+    """A type of step. `job` is there when, and only when, its kind is job."""
+
+    name: str
+    kind: Kind
+    job: Job | None = None
+    members: frozenset[str] = frozenset()
+    """Members of a step beyond those that every step may have."""
+    has_property_files: bool = False
+    has_properties: bool = True
+    synthetic: Mapping[str, str] = field(default_factory=dict)
+    """Properties beyond the Describe response, with the JSON kind of each."""
+
+    @property
+    def takes_slot(self) -> bool:
+        """Whether a step counts for MaxParallelExecutionSteps; Condition and Fail cost nothing (spec 02, 4)."""
+        return self.kind == "job"

@@ -1,0 +1,45 @@
+"""Room steps: RegisterModel, a model package. In: CreateModelPackage's members. Out: DescribeModelPackage's.
+
+A version in a group has no name and takes no tags (CreateModelPackage refuses them), so the creation is made
+repeatable by its ClientToken, and the execution is named in MetadataProperties.GeneratedBy. Spec 02, section 13.
+"""
+
+from __future__ import annotations
+
+from stepwell.base.documents import Document
+from stepwell.steps.kinds import Job, StepType
+from stepwell.steps.outcomes import Failed, Outcome, Succeeded
+
+
+def _extend(request: Document, execution_arn: str, token: str) -> Document:
+    generated = {"GeneratedBy": execution_arn, **(request.get("MetadataProperties") or {})}
+    return {**request, "ClientToken": token, "MetadataProperties": generated}
+
+
+def _outcome(response: Document) -> Outcome | None:
+    match response.get("ModelPackageStatus"):
+        case "Completed":
+            return Succeeded()
+        case "Failed":
+            details = response.get("ModelPackageStatusDetails") or {}
+            reasons = [item.get("FailureReason") for item in details.get("ValidationStatuses") or []]
+            return Failed("; ".join(filter(None, reasons)) or "No failure reason was given.")
+        case _:
+            return None
+
+
+TYPE = StepType(
+    "RegisterModel",
+    "job",
+    Job(
+        noun="ModelPackage",
+        metadata_key="RegisterModel",
+        outcome=_outcome,
+        describe_by_arn=True,
+        named=False,
+        role_member="",
+        tagged=False,
+        extend=_extend,
+    ),
+    members=frozenset({"RetryPolicies"}),
+)

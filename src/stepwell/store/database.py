@@ -1,0 +1,102 @@
+"""One database: connections, transactions, and what happens once a transaction is safe.
+
+Reads run on a connection of their own and see the last commit. Writes are serial: one lock in this process,
+`BEGIN IMMEDIATE` for others, so that a transaction never fails half-way because another one wrote first.
+SQLite runs in WAL mode with synchronous=NORMAL: every commit survives kill -9 (DESIGN.md, "Storage");
+`durable=True` makes it FULL, which survives power loss as well.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+metadata = MetaData()
+
+__all__ = ["Connection", "Database", "Transaction", "metadata"]
+
+
+class Transaction:
+    """A write in progress. `connection` runs statements; `on_commit` keeps what must wait until it is safe."""
+
+    __slots__ = ("_callbacks", "connection")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._callbacks: list[Callable[[], None]] = []
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Run `callback` after the commit; never, if the transaction fails."""
+        self._callbacks.append(callback)
+
+    def committed(self) -> None:
+        """Run what was kept. Called by `Database.write` alone."""
+        for callback in self._callbacks:
+            callback()
+
+
+class Database:
+    """Opens (and creates) the database file; hands out reads and writes. Thread-safe."""
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self._engine = _sqlite(path, durable=durable)
+        self._writing = threading.Lock()
+        metadata.create_all(self._engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees the last commit. Statements do not share a snapshot."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction: all of it is kept when the block ends, none of it when it raises."""
+        with self._writing, self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            transaction = Transaction(connection)
+            try:
+                yield transaction
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+        transaction.committed()
+
+    def close(self) -> None:
+        """Release every connection."""
+        self._engine.dispose()
+
+
+def _sqlite(path: Path, *, durable: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        isolation_level="AUTOCOMMIT",  # transactions are begun by `write`; SQLAlchemy's own would be deferred
+        poolclass=QueuePool,
+        pool_size=32,
+        max_overflow=64,
+        connect_args={"check_same_thread": False, "timeout": 60, "cached_statements": 512},
+        json_serializer=_compact,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.close()
+
+    return engine
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,279 @@
+"""The generic noun: most of what the API names is one row here (DESIGN.md, idea 4).
+
+A resource is known by kind, account, region, parent and name. `document` is what Describe answers, apart from
+what the columns hold; the service model says its shape, so no column repeats a field unless a list sorts or
+filters by it. Lists use keyset paging: a page costs what it holds, wherever it lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from stepwell.base.arn import Scope
+from stepwell.base.documents import Document
+from stepwell.store.database import Transaction, metadata
+
+table = Table(
+    "resources",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("parent", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("modified", Float, nullable=False),
+    Column("document", JSON, nullable=False),
+    Index("resource_name", "kind", "account", "region", "parent", "name", unique=True),
+    Index("resource_created", "kind", "account", "region", "parent", "created", "id"),
+    Index("resource_modified", "kind", "account", "region", "parent", "modified", "id"),
+    sqlite_autoincrement=True,
+)
+
+SortBy = Literal["created", "modified", "name", "status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a resource is known by. `parent` is empty but for nouns that live inside another."""
+
+    kind: str
+    account: str
+    region: str
+    name: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One row. `created` and `modified` are epoch seconds."""
+
+    key: Key
+    status: str
+    created: float
+    modified: float
+    document: Document = field(default_factory=dict)
+    id: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    def with_changes(self, now: float, *, status: str | None = None, **members: object) -> Resource:
+        """The same resource at `now` with these document members set (None removes one)."""
+        merged = {k: v for k, v in {**self.document, **members}.items() if v is not None}
+        return replace(self, status=status or self.status, modified=now, document=merged)
+
+
+class AlreadyExists(Exception):
+    """A resource of that key stands already."""
+
+
+class Conflict(Exception):
+    """Somebody changed the resource since it was read."""
+
+
+def key(scope: Scope, kind: str, name: str, parent: str = "") -> Key:
+    """The key of a noun in the account and region of `scope`."""
+    return Key(kind, scope.account, scope.region, name, parent)
+
+
+def add(transaction: Transaction, resource: Resource) -> Resource:
+    """Insert; raises AlreadyExists. Returns the resource with its row id."""
+    statement = insert(table).values(**_columns(resource))
+    try:
+        result = transaction.connection.execute(statement)
+    except IntegrityError as error:
+        raise AlreadyExists(resource.key) from error
+    (row_id,) = result.inserted_primary_key or (0,)
+    return replace(resource, id=row_id)
+
+
+def find(connection: Connection, wanted: Key) -> Resource | None:
+    """The resource of that key, or None."""
+    row = connection.execute(select(table).where(_is(wanted))).one_or_none()
+    return _resource(row) if row else None
+
+
+def find_ignoring_case(connection: Connection, wanted: Key) -> Resource | None:
+    """As `find`, but ARNs that lost their capitals still lead to the resource (spec 02, section 1)."""
+    exact = find(connection, wanted)
+    if exact:
+        return exact
+    same = and_(
+        table.c.kind == wanted.kind,
+        table.c.account == wanted.account,
+        table.c.region == wanted.region,
+        func.lower(table.c.parent) == wanted.parent.lower(),
+        func.lower(table.c.name) == wanted.name.lower(),
+    )
+    row = connection.execute(select(table).where(same).limit(1)).one_or_none()
+    return _resource(row) if row else None
+
+
+def save(transaction: Transaction, resource: Resource, *, seen: Resource | None = None) -> None:
+    """Write the row of `resource.id`; with `seen`, only if its status and time are still those. Raises Conflict."""
+    condition: ColumnElement[bool] = table.c.id == resource.id
+    if seen is not None:
+        condition = and_(condition, table.c.status == seen.status, table.c.modified == seen.modified)
+    result = transaction.connection.execute(update(table).where(condition).values(**_columns(resource)))
+    if result.rowcount != 1:
+        raise Conflict(resource.key)
+
+
+def remove(transaction: Transaction, wanted: Key) -> bool:
+    """Delete it; False if there was none."""
+    return transaction.connection.execute(delete(table).where(_is(wanted))).rowcount > 0
+
+
+def remove_children(transaction: Transaction, kind: str, scope: Scope, parent: str) -> None:
+    """Delete every `kind` of that parent."""
+    transaction.connection.execute(delete(table).where(*_within(kind, scope, parent)))
+
+
+def count(connection: Connection, kind: str, scope: Scope, parent: str | None = None) -> int:
+    """How many there are."""
+    query = select(func.count()).select_from(table).where(*_within(kind, scope, parent))
+    return int(connection.execute(query).scalar_one())
+
+
+def first_with_status(
+    connection: Connection, kind: str, scope: Scope, parent: str, statuses: Sequence[str]
+) -> Resource | None:
+    """Any one of that parent whose status is among these."""
+    query = select(table).where(*_within(kind, scope, parent), table.c.status.in_(statuses)).limit(1)
+    row = connection.execute(query).one_or_none()
+    return _resource(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a List operation asks for. Times are epoch seconds, bounds exclusive as in AWS's wording "after"."""
+
+    kind: str
+    scope: Scope
+    parent: str | None = None
+    name_contains: str = ""
+    name_prefix: str = ""
+    status: str = ""
+    created_after: float | None = None
+    created_before: float | None = None
+    modified_after: float | None = None
+    modified_before: float | None = None
+    members: tuple[tuple[str, str], ...] = ()
+    """Top-level document members that must equal a text."""
+    sort_by: SortBy = "created"
+    descending: bool = True
+    limit: int = 10
+    after: tuple[object, int] | None = None
+    """Sort value and id of the last row of the page before."""
+
+
+def page(connection: Connection, query: Query) -> tuple[list[Resource], tuple[object, int] | None]:
+    """One page, and where the next begins (None: this was the last)."""
+    column = table.c[query.sort_by]
+    conditions = [*_within(query.kind, query.scope, query.parent), *_filters(query)]
+    if query.after is not None:
+        conditions.append(_beyond(column, query.after, descending=query.descending))
+    order = (column.desc(), table.c.id.desc()) if query.descending else (column, table.c.id)
+    statement = select(table).where(*conditions).order_by(*order).limit(query.limit + 1)
+    rows = [_resource(row) for row in connection.execute(statement)]
+    if len(rows) <= query.limit:
+        return rows, None
+    last = rows[query.limit - 1]
+    value = last.name if query.sort_by == "name" else getattr(last, query.sort_by)
+    return rows[: query.limit], (value, last.id)
+
+
+def _filters(query: Query) -> Sequence[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if query.name_contains:
+        wanted.append(table.c.name.icontains(query.name_contains, autoescape=True))
+    if query.name_prefix:
+        wanted.append(table.c.name.startswith(query.name_prefix, autoescape=True))
+    if query.status:
+        wanted.append(table.c.status == query.status)
+    bounds = (
+        (table.c.created, query.created_after, query.created_before),
+        (table.c.modified, query.modified_after, query.modified_before),
+    )
+    for column, after, before in bounds:
+        if after is not None:
+            wanted.append(column > after)
+        if before is not None:
+            wanted.append(column < before)
+    wanted.extend(table.c.document[member].as_string() == value for member, value in query.members)
+    return wanted
+
+
+def _beyond(column: Column[object], after: tuple[object, int], *, descending: bool) -> ColumnElement[bool]:
+    value, row_id = after
+    if descending:
+        return or_(column < value, and_(column == value, table.c.id < row_id))
+    return or_(column > value, and_(column == value, table.c.id > row_id))
+
+
+def _within(kind: str, scope: Scope, parent: str | None) -> list[ColumnElement[bool]]:
+    wanted = [table.c.kind == kind, table.c.account == scope.account, table.c.region == scope.region]
+    return wanted if parent is None else [*wanted, table.c.parent == parent]
+
+
+def _is(wanted: Key) -> ColumnElement[bool]:
+    return and_(
+        table.c.kind == wanted.kind,
+        table.c.account == wanted.account,
+        table.c.region == wanted.region,
+        table.c.parent == wanted.parent,
+        table.c.name == wanted.name,
+    )
+
+
+def _columns(resource: Resource) -> dict[str, object]:
+    where = resource.key
+    return {
+        "kind": where.kind,
+        "account": where.account,
+        "region": where.region,
+        "parent": where.parent,
+        "name": where.name,
+        "status": resource.status,
+        "created": resource.created,
+        "modified": resource.modified,
+        "document": resource.document,
+    }
+
+
+def _resource(row: Row[tuple[object, ...]]) -> Resource:
+    return Resource(
+        Key(row.kind, row.account, row.region, row.name, row.parent),
+        row.status,
+        row.created,
+        row.modified,
+        row.document,
+        row.id,
+    )
