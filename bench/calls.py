@@ -118,7 +118,7 @@ def cases() -> list[Case]:
         Case("ListPipelines of 1,000 (10 pages)", list_pipelines, 5, 2),
         Case("put_object 1 KiB", put_small, 10, KEYS // 10),
         Case("get_object 1 KiB", get_small, 10, 30),
-        Case("ListObjectsV2 of 1,000 keys", list_keys, 10, 2, ("wall", 10)),
+        Case("ListObjectsV2 of 1,000 keys", list_keys, 10, 2, ("cpu", 10)),
         Case("ListObjectsV2 of 1,000 keys, plain HTTP", list_keys_raw, 10, 2, ("wall", 10)),
         Case("put_object 100 MiB", put_large, 5, 1),
         Case("upload_file 100 MiB", upload_large, 5, 1, ("wall", 3)),

@@ -26,7 +26,7 @@ import uv
 from botocore.config import Config
 
 HERE = Path(__file__).resolve().parent
-STEPWELL = (sys.executable, "-c", "import sys; from stepwell.cli.main import main; sys.exit(main())")
+STEPWELL = (sys.executable, "-m", "stepwell.cli.main")
 READY_SECONDS = 60.0
 
 

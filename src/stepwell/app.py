@@ -26,13 +26,13 @@ from stepwell.gateway.app import application
 from stepwell.gateway.door import Key
 from stepwell.images import catalog
 from stepwell.images.environments import Environments
-from stepwell.launchers.isolation import NoIsolation
+from stepwell.launchers.isolation import NoIsolationError
 from stepwell.launchers.process import ProcessLauncher
 from stepwell.presence import Presence
 from stepwell.runtime.jobs import JobMachine
 from stepwell.runtime.loop import Loop
 from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
-from stepwell.services.iam.roles import ensure_ready_role
+from stepwell.services.iam import ready_role
 from stepwell.services.registry import Door, Site
 from stepwell.settings import Settings
 from stepwell.store import credentials, tables
@@ -43,7 +43,6 @@ __all__ = ["CannotServe", "Server", "build", "serve", "tables"]
 
 log = logging.getLogger(__name__)
 
-READY_ROLE = "SageMakerRole"
 BACKLOG = 2048
 CLIENT_FOLDER = "client"
 
@@ -68,11 +67,11 @@ def build(settings: Settings, endpoint: str) -> Server:
     database = Database(data / "stepwell.db", durable=settings.durable)
     site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"))
     root = _root_key(site)
-    ensure_ready_role(site, READY_ROLE)
+    ready_role.ensure_ready_role(site)
     environment.install(data / CLIENT_FOLDER)
     try:
         launcher = ProcessLauncher(settings.isolation or None)
-    except NoIsolation as error:
+    except NoIsolationError as error:
         raise CannotServe(str(error)) from error
     door = Door(site)
     machines = (
@@ -80,7 +79,7 @@ def build(settings: Settings, endpoint: str) -> Server:
             door,
             launcher,
             catalog.load(settings.images, strict=settings.strict),
-            Environments(data / "environments"),
+            Environments(settings.environments or data / "environments"),
             client_folder=data / CLIENT_FOLDER,
             memory=settings.memory or None,
         ),
@@ -160,7 +159,7 @@ class _Keys:
 
 def _root_key(site: Site) -> Credential:
     """The installation's own key, made at the first start: an assumed role, since SDKs expect one (spec 06, 7)."""
-    principal = Scope(site.account, "").arn("sts", f"assumed-role/{READY_ROLE}/stepwell")
+    principal = Scope(site.account, "").arn("sts", f"assumed-role/{ready_role.NAME}/stepwell")
     with site.database.write() as transaction:
         standing = credentials.root(transaction.connection)
         if standing is not None:

@@ -35,6 +35,8 @@ class Settings:
     """Refuse an image whose exact framework version cannot be had, instead of taking the nearest."""
     images: Path | None = None
     """A file with catalog lines of your own (docs/images.md)."""
+    environments: Path | None = None
+    """Where the environments of images are kept (default: in the data folder). Servers may share one."""
     isolation: str = ""
     """How jobs are kept apart: bubblewrap or namespaces. Empty: the first that works."""
     durable: bool = False
@@ -81,7 +83,7 @@ def _with(settings: Settings, values: Mapping[str, object], source: str) -> Sett
 
 def _value(name: str, value: object, source: str) -> object:
     wanted = type(getattr(Settings(Path()), name))
-    if name == "images":
+    if name in ("images", "environments"):
         return Path(str(value)).expanduser().absolute()
     if wanted is bool and str(value).lower() in ("true", "false", "1", "0", "yes", "no"):
         return str(value).lower() in ("true", "1", "yes")

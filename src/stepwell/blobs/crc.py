@@ -69,19 +69,9 @@ def _fold(polynomial: Polynomial, message: int, length: int) -> tuple[int, int]:
 def _splitting(polynomial: Polynomial, length: int) -> tuple[int, tuple[int, ...]]:
     """Of a message of `length` bits: how many of its last bits to keep, and the terms of x^kept mod P."""
     level = max((length + polynomial.width).bit_length() - 2, 0)
-    choices = (
-        lambda: _sparse(polynomial, level),
-        lambda: _sparse(polynomial, level + 1),
-        lambda: _nearest(polynomial, length),
-    )
-    return next(
-        (kept, shifts)
-        for kept, shifts in (choice() for choice in choices)
-        if 2 * kept >= length + polynomial.width and kept < length
-    )
-
-
-def _nearest(polynomial: Polynomial, length: int) -> tuple[int, tuple[int, ...]]:
+    for kept, shifts in (_sparse(polynomial, level), _sparse(polynomial, level + 1)):
+        if length > kept >= (length + polynomial.width) / 2:
+            return kept, shifts
     half = (length + polynomial.width + 1) // 2
     return half, _shifts(_power(polynomial, half))
 

@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -22,28 +21,28 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import botocore.session
 import uv
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from stepwell.base import clock
+from stepwell.cli import connection
+from stepwell.cli.run import NotReady, server
+from stepwell.client.environment import Access
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "churn"
 LOCKS = ("requirements.lock", "dataset-requirements.lock")
-COMMAND = (sys.executable, "-c", "import sys; from stepwell.cli.main import main; sys.exit(main())")
-READY = re.compile(r"stepwell is ready at (\S+)")
 STEPS = ("Preprocess", "Train", "Evaluate", "GoodEnough", "Churn-RegisterModel")
 LOG_GROUPS = {"ProcessingJob": "/aws/sagemaker/ProcessingJobs", "TrainingJob": "/aws/sagemaker/TrainingJobs"}
 COLOURS = {"Succeeded": "green", "Executing": "cyan", "Starting": "cyan", "Failed": "red", "Stopped": "yellow"}
 SECOND_DEPTH = 3
-START_SECONDS = 60.0
+PLAIN_WIDTH = 140
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -54,22 +53,24 @@ class Disproof(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `stepwell demo`."""
-    parser.add_argument("--data", type=Path, help="folder for the server's data (default: a fresh temporary one)")
-    parser.add_argument("--keep", action="store_true", help="keep the temporary folder when all went well")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the temporary folder that stands in for a missing --data"
+    )
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds that one run of the pipeline may take")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do the demo; 0 when everything is proven, 1 when anything is not."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     if not (EXAMPLE / "pipeline.py").is_file():
         console.print(f"[red]There is no {EXAMPLE}: the demo runs in a checkout of Stepwell (make demo).")
         return 1
     folder = Path(tempfile.mkdtemp(prefix="stepwell-demo-"))
+    data = Path(options.data).absolute() if options.data else folder / "data"
     try:
-        perform(console, folder, options.data or folder / "data", options.timeout)
-    except Disproof as problem:
-        console.print(f"[red]✗ {problem}", highlight=False)
+        perform(console, folder, data, options.timeout)
+    except (Disproof, NotReady) as problem:
+        console.print(f"[red]✗[/] {escape(str(problem))}", highlight=False)
         console.print(f"Logs are kept in {folder}.", highlight=False)
         return 1
     if options.keep:
@@ -82,18 +83,16 @@ def run(options: argparse.Namespace) -> int:
 def perform(console: Console, folder: Path, data: Path, timeout: float) -> None:
     """The demo from beginning to end. Raises Disproof at the first thing that is not as it should be."""
     python = client_python(console, Path.home() / ".cache" / "stepwell" / "clients")
-    with server(folder, data) as url:
-        console.print(f"Server: {url}   data: {data}", highlight=False)
-        account = Account.of(exports(data, url), folder)
-        proofs = [
-            run_once(console, account, python, ["--no-wait"], timeout, 1),
-            run_once(console, account, python, ["--no-wait", "--max-depth", str(SECOND_DEPTH)], timeout, 2),
-        ]
-    if proofs[0].package == proofs[1].package:
+    with server(data) as reached:
+        console.print(f"Server: {reached.endpoint}   data: {data}", highlight=False)
+        caller = account(reached, data, folder)
+        first = run_once(console, caller, python, [], timeout)
+        second = run_once(console, caller, python, ["--max-depth", str(SECOND_DEPTH)], timeout)
+    if first.package == second.package:
         raise Disproof("both runs name the same model package")
-    if proofs[1].depth != str(SECOND_DEPTH):
-        raise Disproof(f"the second run trained with max_depth {proofs[1].depth}, not {SECOND_DEPTH}")
-    console.print("[green]✓ Both runs trained, evaluated and registered a model of their own.")
+    if second.depth != str(SECOND_DEPTH):
+        raise Disproof(f"the second run trained with max_depth {second.depth}, not {SECOND_DEPTH}")
+    console.print("[green]✓[/] Both runs trained, evaluated and registered a model of their own.")
 
 
 # --- the client's environment ---------------------------------------------------------------------
@@ -131,97 +130,21 @@ def build_client(draft: Path, home: Path, locks: list[Path]) -> None:
             raise
 
 
-# --- the server -----------------------------------------------------------------------------------
-
-
-@contextmanager
-def server(folder: Path, data: Path) -> Iterator[str]:
-    """A server on a free port with its data in `data`; yields its URL and stops it at the end."""
-    log = folder / "server.log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [*COMMAND, "up", "--port", "0", "--data", str(data)], stdout=sink, stderr=subprocess.STDOUT
-        )
-    try:
-        yield ready_url(process, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def ready_url(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait until the server says where it is reachable."""
-    deadline = clock.monotonic() + START_SECONDS
-    while clock.monotonic() < deadline:
-        if found := READY.search(log.read_text(errors="replace")):
-            return found[1]
-        if process.poll() is not None:
-            break
-        clock.sleep(0.05)
-    raise Disproof(f"the server did not become ready:\n{tail(log.read_text(errors='replace'))}")
-
-
-def exports(data: Path, url: str) -> dict[str, str]:
-    """The environment that `stepwell env` prints for clients."""
-    answer = subprocess.run([*COMMAND, "env", "--data", str(data)], capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        raise Disproof(f"stepwell env failed:\n{tail(answer.stderr)}")
-    found = {}
-    for line in answer.stdout.splitlines():
-        words = shlex.split(line, comments=True)
-        if words[:1] == ["export"] and len(words) > 1:
-            name, _, value = words[1].partition("=")
-            found[name] = value
-    return {"AWS_ENDPOINT_URL": url, **found}
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
     """A caller of the server: the environment for programs, clients for questions, a folder for logs."""
 
     environment: Mapping[str, str]
-    role: str
     sagemaker: Any
     s3: Any
     logs: Any
     folder: Path
 
-    @classmethod
-    def of(cls, environment: Mapping[str, str], folder: Path) -> Account:
-        """Clients for `environment`, and the role that its keys stand for."""
-        session = botocore.session.Session()
-        region = environment.get("AWS_DEFAULT_REGION") or environment.get("AWS_REGION") or "us-east-1"
-        session.set_credentials(
-            environment["AWS_ACCESS_KEY_ID"],
-            environment["AWS_SECRET_ACCESS_KEY"],
-            environment.get("AWS_SESSION_TOKEN"),
-        )
 
-        def client(service: str) -> Any:
-            return session.create_client(service, region_name=region, endpoint_url=environment["AWS_ENDPOINT_URL"])
-
-        identity = client("sts").get_caller_identity()
-        role_name = identity["Arn"].split("/")[1]
-        role = client("iam").get_role(RoleName=role_name)["Role"]["Arn"]
-        settings = sdk_settings(folder, f"sagemaker-{region}-{identity['Account']}")
-        full = {"SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings), **environment}
-        return cls(full, role, client("sagemaker"), client("s3"), client("logs"), folder)
-
-
-def sdk_settings(folder: Path, bucket: str) -> Path:
-    """The SageMaker SDK's own configuration file, naming the default bucket.
-
-    SDK 2 otherwise asks STS who is calling at AWS's public address, which AWS_ENDPOINT_URL does not change
-    (sagemaker/session.py, generate_default_sagemaker_bucket_name).
-    """
-    path = folder / "sagemaker.yaml"
-    modules = {"TelemetryOptOut": True, "Session": {"DefaultS3Bucket": bucket}}
-    path.write_text(json.dumps({"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": modules}}}, indent=2))
-    return path
+def account(reached: Access, data: Path, folder: Path) -> Account:
+    """The server's own key, as `stepwell env` hands it out."""
+    sagemaker, s3, logs = (connection.client(service, reached) for service in ("sagemaker", "s3", "logs"))
+    return Account(connection.variables(data, reached), sagemaker, s3, logs, folder)
 
 
 # --- one run of the pipeline ----------------------------------------------------------------------
@@ -239,11 +162,9 @@ class Proof:
     model_bytes: int
 
 
-def run_once(
-    console: Console, account: Account, python: Path, arguments: list[str], timeout: float, number: int
-) -> Proof:
+def run_once(console: Console, account: Account, python: Path, arguments: list[str], timeout: float) -> Proof:
     """Start the pipeline with the SDK, follow it to its end, prove and show what it made."""
-    console.rule(f"Run {number}: pipeline.py {' '.join(arguments)}")
+    console.rule(" ".join(["python pipeline.py", *arguments]))
     arn = start(account, python, arguments)
     console.print(arn, highlight=False)
     status = follow(console, account.sagemaker, arn, timeout)
@@ -264,7 +185,7 @@ def start(account: Account, python: Path, arguments: list[str]) -> str:
     log = account.folder / "client.log"
     with log.open("ab") as sink:
         answer = subprocess.run(
-            [str(python), str(EXAMPLE / "pipeline.py"), "--role", account.role, *arguments],
+            [str(python), str(EXAMPLE / "pipeline.py"), "--no-wait", *arguments],
             env={**os.environ, **account.environment},
             stdout=subprocess.PIPE,
             stderr=sink,
@@ -306,9 +227,10 @@ def print_changes(console: Console, seen: dict[str, str], steps: list[Answer]) -
 
 def list_steps(sagemaker: Any, arn: str) -> list[Answer]:
     """The steps that have started, oldest first."""
-    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
-    steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
-    return sorted(steps, key=lambda step: step["StartTime"])
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+        PipelineExecutionArn=arn, SortOrder="Ascending"
+    )
+    return [step for page in pages for step in page["PipelineExecutionSteps"]]
 
 
 def step_types(sagemaker: Any, arn: str) -> dict[str, str]:
@@ -326,7 +248,7 @@ def walk(steps: list[Answer]) -> Iterator[tuple[str, str]]:
 
 def step_table(types: Mapping[str, str], steps: list[Answer], *, waiting: bool) -> Table:
     """Step, type, status, duration, job name; with `waiting`, also the steps that have not started."""
-    table = Table("Step", "Type", "Status", "Duration", "Job")
+    table = Table("Step", "Type", "Status", "Duration", Column("Job", overflow="fold"))
     for step in steps:
         status = step["StepStatus"]
         table.add_row(

@@ -135,9 +135,7 @@ def _notes(version: Version, packages: Mapping[str, str]) -> tuple[str, ...]:
     return (f"AWS's image holds {theirs}; this job has {ours}.",)
 
 
-def _unknown(
-    uri: str, reference: uris.Reference, versions: list[Version], user_file: Path | None
-) -> str:
+def _unknown(uri: str, reference: uris.Reference, versions: list[Version], user_file: Path | None) -> str:
     """Names the image, what was tried and what to do; below the 1024 characters of a FailureReason."""
     if versions:
         tags = ", ".join(tag for each in versions for tag in each.tags if "*" not in tag)

@@ -59,9 +59,7 @@ class Environment:
 class Environments:
     """The environments under one folder. Holds nothing in memory; any number may look at the same folder."""
 
-    def __init__(
-        self, folder: Path, recipes: Mapping[str, Recipe] | None = None, *, compiles: bool = True
-    ) -> None:
+    def __init__(self, folder: Path, recipes: Mapping[str, Recipe] | None = None, *, compiles: bool = True) -> None:
         """`recipes` are the built-in ones unless given; `compiles` turns background bytecode compilation on."""
         self._folder = folder.resolve()
         self._recipes = catalog.load(None).recipes if recipes is None else dict(recipes)
@@ -176,7 +174,9 @@ def _cache_option(folder: Path) -> list[str]:
     Hard links need one file system, and a link costs nothing where a copy costs hundreds of megabytes. The user's
     cache comes first because fresh data folders are common and downloads are slow.
     """
-    answer = subprocess.run([uv.find_uv_bin(), "cache", "dir"], cwd=folder, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [uv.find_uv_bin(), "cache", "dir"], cwd=folder, capture_output=True, text=True, check=True
+    )
     cache = Path(answer.stdout.strip())
     nearest = next(each for each in [cache, *cache.parents] if each.exists())
     if os.stat(nearest).st_dev == os.stat(folder).st_dev and os.access(nearest, os.W_OK):

@@ -33,6 +33,7 @@ SIGTERM = 15
 SIGCHLD = 17
 SIGXFSZ = 25
 
+_PIDFD_SEND_SIGNAL = 424
 _MOUNT_SETATTR = 442
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
@@ -162,6 +163,16 @@ def keep_capabilities(kept: frozenset[int]) -> None:
         sets[index] &= part
     sets[2] = sets[5] = 0
     _checked(_libc.capset(header, sets), "capset")
+
+
+def signal_process(pidfd: int, number: int) -> None:
+    """Send signal `number` to the process behind `pidfd`; nothing when it has ended."""
+    null = ctypes.c_void_p()
+    result = _libc.syscall(
+        ctypes.c_long(_PIDFD_SEND_SIGNAL), ctypes.c_int(pidfd), ctypes.c_int(number), null, ctypes.c_uint(0)
+    )
+    if result == -1 and ctypes.get_errno() != errno.ESRCH:
+        _checked(result, "pidfd_send_signal")
 
 
 def _signal_set(signals: tuple[int, ...]) -> ctypes.Array[ctypes.c_ubyte]:

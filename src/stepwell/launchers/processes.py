@@ -61,8 +61,10 @@ def _proportional(pid: int) -> int:
 
 
 def start_time(pid: int) -> str:
-    """When `pid` started, in clock ticks since boot (proc(5), field 22 of stat): with it, a pid is unmistakable."""
-    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[19:20][0] if os.path.exists(f"/proc/{pid}") else ""
+    """When `pid` started, in clock ticks since boot (proc(5), field 22 of stat): with it, a
+    process id is unmistakable. Empty when there is no such process."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 else ""
 
 
 def _read(path: str) -> str:

@@ -1,8 +1,8 @@
 """Room machines: one job, of whatever kind. In: what is known of it. Out: what to do next, and what came of it.
 
 A job goes Preparing -> Downloading -> Launching -> Running -> Uploading -> Cleaning -> Over; the phase says what is
-being done, and each phase has one effect. Its final status stands from Cleaning on. A phase is left only by an
-event of `MOVES`; anything else is a bug and raises. What the events carry besides is the runtime's to write down.
+being done, and each phase has one effect. Its final status stands from Cleaning on. A phase is left only by an event
+of `MOVES`; anything else is a bug and raises. What the events carry besides is the runtime's to write down.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Job:
     stopping: bool = False
     attempt: int = 1
     attempts: int = 1
+    deleting: bool = False
+    """A client deleted it after its end."""
     verdict: Verdict | None = None
     """How it ends: known since its containers ended."""
 
@@ -75,7 +77,12 @@ class Clean:
     """Remove the job's folders; its log stays."""
 
 
-Effect: TypeAlias = Prepare | Download | Launch | Stop | Observe | Upload | Finish | Clean
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Remove everything that is left of it."""
+
+
+Effect: TypeAlias = Prepare | Download | Launch | Stop | Observe | Upload | Finish | Clean | Erase
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,12 @@ class Cleaned:
     """Its folders are gone."""
 
 
-Event: TypeAlias = Prepared | Downloaded | Launched | Refused | Ended | Uploaded | Finished | Cleaned
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Nothing is left of it but its row."""
+
+
+Event: TypeAlias = Prepared | Downloaded | Launched | Refused | Ended | Uploaded | Finished | Cleaned | Erased
 
 MOVES: dict[tuple[Phase, type[Event]], Phase] = {
     ("Preparing", Prepared): "Downloading",
@@ -144,6 +156,7 @@ MOVES: dict[tuple[Phase, type[Event]], Phase] = {
     ("Running", Ended): "Uploading",
     ("Uploading", Uploaded): "Cleaning",
     ("Cleaning", Cleaned): "Over",
+    ("Over", Erased): "Over",
 }
 """Every legal move. `Ended` leads back to Preparing when the platform failed and an attempt is left."""
 
@@ -172,7 +185,7 @@ def decide(job: Job) -> tuple[Effect, ...]:
         case "Cleaning":
             return (Clean(),)
         case "Over":
-            return ()
+            return (Erase(),) if job.deleting else ()
 
 
 def evolve(job: Job, event: Event) -> Job:

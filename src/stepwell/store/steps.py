@@ -97,8 +97,8 @@ def find(connection: Connection, execution: str, name: str) -> Step | None:
 
 
 def page(
-    connection: Connection, execution: str, *, descending: bool, limit: int, after: tuple[float, int] | None
-) -> tuple[list[Step], tuple[float, int] | None]:
+    connection: Connection, execution: str, *, descending: bool, limit: int, after: tuple[object, int] | None
+) -> tuple[list[Step], tuple[object, int] | None]:
     """One page of steps by start time, and where the next begins."""
     query = select(table).where(table.c.execution == execution)
     begins = table.c.started

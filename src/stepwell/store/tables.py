@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.store import credentials, resources, steps, tags, work
+from stepwell.store import buckets, credentials, objects, resources, steps, tags, uploads, work
 
-__all__ = ["credentials", "resources", "steps", "tags", "work"]
+__all__ = ["buckets", "credentials", "objects", "resources", "steps", "tags", "uploads", "work"]

@@ -50,14 +50,14 @@ def _statements(text: str) -> list[Mapping[str, object]]:
     if not isinstance(document, dict) or document.get("Version", "2008-10-17") not in VERSIONS:
         raise _malformed("Syntax errors in policy.")
     found = document.get("Statement")
-    statements = found if isinstance(found, list) else [found]
+    statements: list[Mapping[str, object]] = found if isinstance(found, list) else [found]
     if not statements or not all(_is_statement(statement) for statement in statements):
         raise _malformed("Syntax errors in policy.")
     return statements
 
 
 def _is_statement(statement: object) -> bool:
-    if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+    if not isinstance(statement, Mapping) or statement.get("Effect") not in ("Allow", "Deny"):
         return False
     return len({"Action", "NotAction"} & statement.keys()) == 1
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -53,12 +54,11 @@ def role(connection: Connection, scope: Scope, name: str) -> Resource:
 def all_of(connection: Connection, scope: Scope, kind: str) -> Iterator[Resource]:
     """Every role or policy of the account, by name."""
     query = Query(kind, everywhere(scope), sort_by="name", descending=False, limit=1000)
-    while True:
-        rows, following = resources.page(connection, query)
+    rows, following = resources.page(connection, query)
+    yield from rows
+    while following is not None:
+        rows, following = resources.page(connection, replace(query, after=following))
         yield from rows
-        if following is None:
-            return
-        query = Query(kind, everywhere(scope), sort_by="name", descending=False, limit=1000, after=following)
 
 
 def no_such_entity(message: str) -> Fault:

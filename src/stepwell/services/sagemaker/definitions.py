@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from stepwell import checks
 from stepwell.base import clock
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, validation
-from stepwell.definition.graph import Graph, graph_of
+from stepwell.checks.running import require
 from stepwell.definition.json_text import JSON
 from stepwell.definition.model import Pipeline
 from stepwell.definition.parse import MAXIMUM_LENGTH, parse
-from stepwell.definition.problems import DefinitionError
 from stepwell.definition.resolve import ResolutionError, resolve
 from stepwell.definition.values import StoredValues
+from stepwell.machines.pipeline_execution import Plan, plan_of
 from stepwell.services.registry import Call
+from stepwell.spec import models
 
 
 def text_of(call: Call, request: Document) -> str:
@@ -37,9 +37,7 @@ def text_of(call: Call, request: Document) -> str:
 def checked(text: str) -> Pipeline:
     """The pipeline of that text; raises one ValidationException with everything that is wrong with it."""
     pipeline = parsed(text)
-    problems = checks.run(pipeline)
-    if problems:
-        raise DefinitionError(problems)
+    require(pipeline, models.operation)
     return pipeline
 
 
@@ -50,9 +48,9 @@ def parsed(text: str) -> Pipeline:
 
 
 @lru_cache(maxsize=128)
-def graph(text: str) -> Graph:
-    """Which step of that definition waits for which."""
-    return graph_of(parsed(text))
+def plan(text: str) -> Plan:
+    """What that definition says about the order of its steps."""
+    return plan_of(parsed(text))
 
 
 @lru_cache(maxsize=128)

@@ -53,9 +53,9 @@ def execution_arn(scope: Scope, row: Resource) -> str:
 def find(connection: Connection, scope: Scope, arn: str) -> Resource:
     """The execution of that ARN; raises ResourceNotFound."""
     parts = reference(scope, arn)
-    found = resources.find_ignoring_case(connection, Key(
-        EXECUTION, scope.account, scope.region, parts.execution, parts.pipeline
-    ))
+    found = resources.find_ignoring_case(
+        connection, Key(EXECUTION, scope.account, scope.region, parts.execution, parts.pipeline)
+    )
     if found is None:
         raise not_found(f"Pipeline execution '{arn}' does not exist.")
     return found
@@ -167,15 +167,11 @@ def stop_pipeline_execution(call: Call, request: Document) -> Document:
     with call.site.database.write() as transaction:
         execution = find(transaction.connection, call.scope, arn)
         if execution.status == "Executing":
-            stopping = execution.with_changes(
-                call.now, status="Stopping", LastModifiedBy=user_context(call.scope)
-            )
+            stopping = execution.with_changes(call.now, status="Stopping", LastModifiedBy=user_context(call.scope))
             resources.save(transaction, stopping)
             call.site.wake(transaction, MACHINE, execution_arn(call.scope, execution), call.now)
         elif execution.status != "Stopping":
-            raise validation(
-                f"Only an execution that is Executing can be stopped. '{arn}' is {execution.status}."
-            )
+            raise validation(f"Only an execution that is Executing can be stopped. '{arn}' is {execution.status}.")
     return {"PipelineExecutionArn": execution_arn(call.scope, execution)}
 
 
@@ -192,9 +188,7 @@ def update_pipeline_execution(call: Call, request: Document) -> Document:
     return {"PipelineExecutionArn": execution_arn(call.scope, execution)}
 
 
-def _started(
-    call: Call, request: Document, pipeline: Resource, version: Resource, execution_id: str
-) -> Resource:
+def _started(call: Call, request: Document, pipeline: Resource, version: Resource, execution_id: str) -> Resource:
     parsed = definitions.parsed(version.document["PipelineDefinition"])
     overrides = {item["Name"]: item["Value"] for item in request.get("PipelineParameters", [])}
     parameters = resolve_parameters(parsed, overrides)

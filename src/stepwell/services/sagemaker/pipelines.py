@@ -105,7 +105,10 @@ def update_pipeline(call: Call, request: Document) -> Document:
         latest = find_version(transaction.connection, call.scope, pipeline)
         number = pipeline.document["LatestVersion"] + 1
         _add_version(transaction, call, pipeline.name, number, text or latest.document["PipelineDefinition"])
-        aliases = {**pipeline.document.get("Aliases", {}), **dict.fromkeys(request.get("PipelineVersionAliases", []), number)}
+        aliases = {
+            **pipeline.document.get("Aliases", {}),
+            **dict.fromkeys(request.get("PipelineVersionAliases", []), number),
+        }
         changed = pipeline.with_changes(
             call.now,
             **_settable(request),

@@ -42,4 +42,6 @@ def refuse_reserved(keys: Iterable[str]) -> None:
 def refuse_too_many(count: int) -> None:
     """Raises ResourceLimitExceeded when a resource would carry more tags than AWS allows."""
     if count > MOST_TAGS:
-        raise Fault("ResourceLimitExceeded", f"A resource can have at most {MOST_TAGS} tags; this would make {count}.")
+        raise Fault(
+            "ResourceLimitExceeded", f"A resource can have at most {MOST_TAGS} tags; this would make {count}."
+        )

@@ -21,7 +21,10 @@ REMEMBERED_SECONDS = 24 * 3600.0
 
 
 def issue(transaction: Transaction, role_arn: str, session_name: str, now: float, seconds: float) -> Credential:
-    """New keys of the role, good for `seconds` from `now`. The role need not exist. Raises ValueError: no role ARN."""
+    """New keys of the role, good for `seconds` from `now`; the role need not stand any more.
+
+    Raises ValueError when `role_arn` is not the ARN of a role.
+    """
     role = arns.parse(role_arn)
     if role is None or role.kind != "role":
         raise ValueError(f"not the ARN of a role: {role_arn}")

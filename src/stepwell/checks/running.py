@@ -1,0 +1,69 @@
+"""Room checks: all rules over one pipeline.
+
+In: a pipeline and a way to the service models. Out: every problem, in the order of the definition. Rules are the
+other modules of this folder; see its docstring.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from stepwell import checks
+from stepwell.definition.graph import Graph, graph_of
+from stepwell.definition.model import Pipeline
+from stepwell.definition.problems import DefinitionError, Problem
+from stepwell.definition.references import Reference, of_pipeline, of_step
+from stepwell.spec.models import OperationModel
+
+Models: TypeAlias = Callable[[str, str], OperationModel]
+"""(service, operation) -> its model; `stepwell.spec.models.operation` is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What rules look at: the pipeline, and facts about it that several rules need."""
+
+    pipeline: Pipeline
+    models: Models
+    graph: Graph = field(init=False)
+    references: Mapping[str, tuple[Reference, ...]] = field(init=False)
+    """Pointer of a step -> what it reads; "" -> what the pipeline reads outside its steps."""
+
+    def __post_init__(self) -> None:
+        by_step = {step.pointer: tuple(of_step(step)) for step in self.pipeline.steps}
+        object.__setattr__(self, "graph", graph_of(self.pipeline))
+        object.__setattr__(self, "references", {**by_step, "": tuple(of_pipeline(self.pipeline))})
+
+
+Check: TypeAlias = Callable[[Subject], Iterable[Problem]]
+
+
+def _found() -> dict[str, Check]:
+    """Rule name -> its function."""
+    names = [found.name for found in pkgutil.iter_modules(checks.__path__) if found.name != "running"]
+    return {name: importlib.import_module(f"{checks.__name__}.{name}").check for name in names}
+
+
+def run(pipeline: Pipeline, models: Models) -> list[Problem]:
+    """Every problem of `pipeline`, in the order of the definition; empty when it may be stored."""
+    subject = Subject(pipeline, models)
+    found = {problem for check in _found().values() for problem in check(subject)}
+    return sorted(found, key=_place)
+
+
+def require(pipeline: Pipeline, models: Models) -> None:
+    """Raise DefinitionError when `pipeline` has any problem."""
+    problems = run(pipeline, models)
+    if problems:
+        raise DefinitionError(problems)
+
+
+def _place(problem: Problem) -> tuple[list[tuple[int, str]], str]:
+    """Sort key of a pointer: positions as numbers, so that /Steps/10 comes behind /Steps/9."""
+    parts = re.split("/", problem.pointer)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], problem.message

@@ -1,0 +1,41 @@
+"""Room checks: every step has a type that AWS has, and only members that this type allows. Spec 01, section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepwell.checks.running import Subject
+from stepwell.definition.model import Step
+from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.steps.kinds import StepType
+from stepwell.steps.registry import TYPES
+
+UNPUBLISHED = frozenset({"Athena", "HubContent"})
+"""Types that AWS's API mentions in answers only: nobody outside knows their arguments."""
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Unknown types, and members of steps that their type does not have."""
+    for step in subject.pipeline.steps:
+        if step.type in TYPES:
+            yield from _unknown_members(step, TYPES[step.type])
+        else:
+            yield Problem(below(step.pointer, "Type"), _unknown_type(step.type))
+
+
+def _unknown_type(name: str) -> str:
+    if name in UNPUBLISHED:
+        return f"Steps of type '{name}' are not supported: AWS has not published their arguments."
+    hint = did_you_mean(name, TYPES) or f" Known: {', '.join(sorted(TYPES))}."
+    return f"Unknown step type '{shown(name)}'.{hint}"
+
+
+def _unknown_members(step: Step, type_: StepType) -> Iterator[Problem]:
+    for member in step.extra:
+        if member not in type_.members:
+            hint = did_you_mean(member, type_.members)
+            message = f"Unknown member '{shown(member)}' of a step of type {type_.name}.{hint}"
+            yield Problem(below(step.pointer, member), message)
+    if step.property_files and not type_.has_property_files:
+        message = f"A step of type {type_.name} cannot have PropertyFiles."
+        yield Problem(below(step.pointer, "PropertyFiles"), message)

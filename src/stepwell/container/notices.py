@@ -1,0 +1,15 @@
+"""Room container: Stepwell's own lines in a job's log, in the form its supervisor writes: `<ms since epoch> <text>`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NAME = "log"
+
+
+def write(folder: Path, text: str, now: float) -> None:
+    """Append `text`, a line or several, to the log of the host in `folder`. `now` in epoch seconds."""
+    stamp = str(int(now * 1000))
+    lines = "".join(f"{stamp} {line}\n" for line in text.splitlines())
+    with (folder / NAME).open("a", encoding="utf-8", errors="replace") as log:
+        log.write(lines)

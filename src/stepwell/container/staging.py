@@ -1,0 +1,149 @@
+"""Room container: lays out /opt/ml on this machine. In: a Plan and the Objects. Out: a tree of files, or Refusal.
+
+The tree is made afresh each time, and nothing but us writes to it before the container starts, so no path of it can
+be a link. Copies run side by side only when there are many: threads cost more than a handful of clones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from stepwell.container import layout, placement
+from stepwell.container.objects import Objects, StorageRefused, StoredObject
+from stepwell.container.placement import Placement, below
+from stepwell.container.plan import ROOT, Input, Location, Plan, Refusal, location
+
+SIDE_BY_SIDE = 4
+FEW = 8
+"""Up to this many objects are copied one after the other."""
+MANIFEST_LIMIT = 64 << 20
+
+
+class Interrupted(Exception):
+    """Somebody asked to stop while the data was being laid out."""
+
+
+Checkpoint = Callable[[], None]
+"""Called before each object; raises Interrupted when the job is to stop."""
+
+
+def lay_out(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
+    """Make the /opt/ml of every host, in `roots` by host (empty folders). Raises Refusal, Interrupted."""
+    for host, root in roots.items():
+        _make_folders(plan, root)
+        _write_config(plan, root, host)
+    for wanted in plan.inputs:
+        _bring(wanted, plan, roots, objects, checkpoint)
+
+
+def _make_folders(plan: Plan, root: Path) -> None:
+    for inside in (*plan.folders, *(each.target for each in plan.inputs)):
+        below(root, inside).mkdir(parents=True, exist_ok=True)
+
+
+def _write_config(plan: Plan, root: Path, host: str) -> None:
+    for inside, document in plan.files.items():
+        _write_json(below(root, inside), document)
+    where = next(iter(plan.files)).rpartition("/")[0] if plan.files else f"{ROOT}/config"
+    _write_json(below(root, f"{where}/resourceconfig.json"), layout.resource_config(plan, host))
+
+
+def _write_json(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def _bring(wanted: Input, plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
+    try:
+        placements = _placements(wanted, plan, objects)
+        for index, (host, root) in enumerate(roots.items()):
+            mine = placement.share(placements, index, len(roots)) if wanted.sharded else placements
+            _copy(mine, below(root, wanted.target), objects, checkpoint)
+            if wanted.sharded and placements and not mine:
+                raise Refusal(
+                    f'Data download failed:Input "{wanted.name}" has fewer objects than there are hosts, '
+                    f"so {host} would get none."
+                )
+    except StorageRefused as error:
+        raise _download_failed(wanted, plan, error.code, error.message) from error
+
+
+def _placements(wanted: Input, plan: Plan, objects: Objects) -> list[Placement]:
+    if wanted.listing == "manifest":
+        return placement.in_manifest(_manifest_entries(wanted, plan, objects))
+    found = list(objects.under(wanted.location.bucket, wanted.location.key))
+    placements = placement.under_prefix(wanted.location, found)
+    if not placements and not wanted.optional:
+        raise _download_failed(wanted, plan, "NoSuchKey", "")
+    return placements
+
+
+def _manifest_entries(wanted: Input, plan: Plan, objects: Objects) -> Iterator[tuple[str, StoredObject]]:
+    listing = _exactly(wanted.location, objects)
+    if listing is None:
+        raise _download_failed(wanted, plan, "NoSuchKey", "")
+    if listing.size > MANIFEST_LIMIT:
+        raise Refusal(f"Data download failed:The manifest {wanted.location} is larger than 64 MiB.")
+    prefix, suffixes = placement.manifest(objects.read(listing), wanted.location)
+    for suffix in suffixes:
+        where = location(prefix + suffix)
+        item = _exactly(where, objects)
+        if item is None:
+            raise Refusal(f"Data download failed:The manifest names {where}, which does not exist.")
+        yield suffix, item
+
+
+def _exactly(where: Location, objects: Objects) -> StoredObject | None:
+    first = next(islice(objects.under(where.bucket, where.key), 1), None)  # in key order, the key itself comes first
+    return first if first is not None and first.key == where.key else None
+
+
+def _copy(placements: Sequence[Placement], target: Path, objects: Objects, checkpoint: Checkpoint) -> None:
+    for folder in sorted({_folder_of(each) for each in placements}):
+        _make_folder(target, folder)
+    files = [each for each in placements if not each.is_folder]
+
+    def one(each: Placement) -> None:
+        checkpoint()
+        try:
+            objects.place(each.item, target / each.path)
+        except FileExistsError as error:
+            raise Refusal(f"Data download failed:Two inputs would write the same file {each.path}.") from error
+
+    if len(files) <= FEW:
+        for each in files:
+            one(each)
+        return
+    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="stepwell-download") as pool:
+        try:
+            for _ in pool.map(one, files):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _folder_of(each: Placement) -> str:
+    return each.path if each.is_folder else each.path.rpartition("/")[0]
+
+
+def _make_folder(target: Path, folder: str) -> None:
+    try:
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise Refusal(f"Data download failed:{folder} is a file of one input and a directory of another.") from error
+
+
+def _download_failed(wanted: Input, plan: Plan, code: str, message: str) -> Refusal:
+    if code in ("NoSuchKey", "NoSuchBucket"):
+        return Refusal(
+            f'Data download failed:No S3 objects found under S3 URL "{wanted.location}" given in input data source '
+            f'"{wanted.name}". Please ensure that the bucket exists in the selected region, that objects exist under '
+            f'that S3 prefix, and that the role "{plan.role_arn}" has "s3:ListBucket" permissions on bucket '
+            f'"{wanted.location.bucket}". Error code: {code}'
+        )
+    return Refusal(f'Data download failed:S3 refused "{wanted.location}" of input "{wanted.name}": {code}: {message}')

@@ -1,0 +1,110 @@
+"""Room runtime: a job's row. In: the row before, the move that was made. Out: the row after, as Describe shows it.
+
+Pure. Statuses, times and texts are those of spec 03, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepwell.base import arn as arns
+from stepwell.base.arn import Scope
+from stepwell.base.documents import Document
+from stepwell.machines import job_progress
+from stepwell.machines.job import Event, Job, Phase, Prepared, Uploaded
+from stepwell.machines.job_history import with_transition
+from stepwell.machines.job_outcomes import Verdict
+from stepwell.runtime.job_kinds import KINDS, JobKind
+from stepwell.store import resources
+from stepwell.store.resources import Key, Resource
+
+SECONDARY: dict[Phase, str] = {
+    "Downloading": "Downloading",
+    "Running": "Training",
+    "Uploading": "Uploading",
+}
+"""SecondaryStatus of a training job that enters a phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A job: its ARN, its row, and what the row says of it."""
+
+    arn: str
+    resource: Resource
+    kind: JobKind
+    job: Job
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
+
+    @property
+    def document(self) -> Document:
+        return self.resource.document
+
+    @property
+    def scope(self) -> Scope:
+        """The account and region of the job, and its role as the one who acts."""
+        key = self.resource.key
+        return Scope(key.account, key.region, self.resource.document["RoleArn"])
+
+
+def key_of(arn: str) -> Key:
+    """The key of the row of a job's ARN."""
+    parsed = arns.parse(arn)
+    if parsed is None:
+        raise ValueError(f"not an ARN: {arn}")
+    return resources.key(Scope(parsed.account, parsed.region), parsed.kind, parsed.name)
+
+
+def record(arn: str, resource: Resource) -> Record:
+    """The job of that row."""
+    kind = KINDS[resource.key.kind]
+    return Record(arn, resource, kind, job_progress.read(kind.name, resource.status, resource.document))
+
+
+def moved(before: Record, after: Job, event: Event, now: float) -> Resource:
+    """The row once `event` has made the job `after`. `now` is epoch seconds."""
+    members: Document = {job_progress.MEMBER: job_progress.written(after)}
+    if isinstance(event, Prepared | Uploaded):
+        members.update(event.members)
+    if after.phase == "Over":
+        # What is tidied up behind the job is no change that a client should see.
+        return before.resource.with_changes(before.resource.modified, **members)
+    status = before.resource.status
+    if after.phase == "Cleaning" and after.verdict is not None:
+        status = after.verdict.status
+        members.update(_final(before, after.verdict, now))
+    elif after.phase == "Downloading":
+        start = f"{before.kind.word}StartTime"
+        members[start] = before.document.get(start, now)
+    if before.kind.name == "training":
+        members.update(_secondary(before.document, before.job, after, now))
+    return before.resource.with_changes(now, status=status, **members)
+
+
+def _final(before: Record, verdict: Verdict, now: float) -> Document:
+    word, document = before.kind.word, before.document
+    members: Document = {f"{word}EndTime": now, "FailureReason": verdict.reason or None}
+    start = document.get(f"{word}StartTime")
+    if before.kind.name == "training" and start is not None:
+        seconds = max(1, round(now - start))
+        members.update(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds)
+    return members
+
+
+def _secondary(document: Document, before: Job, after: Job, now: float) -> Document:
+    status = _secondary_status(before, after)
+    if status is None:
+        return {}
+    transitions = with_transition(document.get("SecondaryStatusTransitions", ()), status, now)
+    return {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions}
+
+
+def _secondary_status(before: Job, after: Job) -> str | None:
+    if after.attempt != before.attempt:
+        return "Restarting"
+    if after.phase == "Cleaning" and after.verdict is not None:
+        return "MaxRuntimeExceeded" if after.verdict.timed_out else after.verdict.status
+    return SECONDARY.get(after.phase)
