@@ -25,7 +25,7 @@ def test_a_server_is_found_while_it_holds_the_folder(tmp_path: Path) -> None:
 def test_a_second_server_is_refused_and_told_where_the_first_is(tmp_path: Path) -> None:
     lock = presence.claim(tmp_path)
     presence.announce(tmp_path, HERE)
-    with pytest.raises(presence.AlreadyServed, match="http://127.0.0.1:1"):
+    with pytest.raises(presence.AlreadyServed, match=r"http://127\.0\.0\.1:1"):
         presence.claim(tmp_path)
     os.close(lock)
     os.close(presence.claim(tmp_path))

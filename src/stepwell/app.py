@@ -12,8 +12,10 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
@@ -23,19 +25,26 @@ from stepwell.base.arn import Scope
 from stepwell.blobs.folder import Blobs
 from stepwell.client import environment
 from stepwell.gateway.app import application
-from stepwell.gateway.door import Key
+from stepwell.gateway.door import ASGIApp, Key, Message, Receive, Send
 from stepwell.images import catalog
+from stepwell.images.catalog_files import CatalogError
 from stepwell.images.environments import Environments
 from stepwell.launchers.isolation import NoIsolationError
+from stepwell.launchers.launcher import Mount
+from stepwell.launchers.probe import find_isolation
 from stepwell.launchers.process import ProcessLauncher
 from stepwell.presence import Presence
+from stepwell.runtime.job_containers import Surroundings
+from stepwell.runtime.job_objects import SiteObjects
+from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.jobs import JobMachine
 from stepwell.runtime.loop import Loop
 from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
 from stepwell.services.iam import ready_role
 from stepwell.services.registry import Door, Site
+from stepwell.services.sts import sessions
 from stepwell.settings import Settings
-from stepwell.store import credentials, tables
+from stepwell.store import credentials, tables, work
 from stepwell.store.credentials import Credential
 from stepwell.store.database import Database
 
@@ -45,6 +54,8 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 CLIENT_FOLDER = "client"
+CLIENT_MOUNT = "/opt/stepwell-client"
+"""Where containers see it."""
 
 
 class CannotServe(Exception):
@@ -65,29 +76,15 @@ def build(settings: Settings, endpoint: str) -> Server:
     """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe."""
     data = settings.data
     database = Database(data / "stepwell.db", durable=settings.durable)
-    site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"))
+    roused = threading.Event()
+    site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"), roused.set)
     root = _root_key(site)
     ready_role.ensure_ready_role(site)
     environment.install(data / CLIENT_FOLDER)
-    try:
-        launcher = ProcessLauncher(settings.isolation or None)
-    except NoIsolationError as error:
-        raise CannotServe(str(error)) from error
     door = Door(site)
-    machines = (
-        JobMachine(
-            door,
-            launcher,
-            catalog.load(settings.images, strict=settings.strict),
-            Environments(settings.environments or data / "environments"),
-            client_folder=data / CLIENT_FOLDER,
-            memory=settings.memory or None,
-        ),
-        PipelineExecutionMachine(door),
-    )
-    loop = Loop(database, {machine.name: machine for machine in machines})
-    door.roused_by(loop.rouse)
-    return Server(door.site, door, loop, root)
+    executions, jobs = PipelineExecutionMachine(door), JobMachine(site, _tools(door, settings))
+    loop = Loop(database, {executions.name: executions, jobs.name: jobs}, roused)
+    return Server(site, door, loop, root)
 
 
 def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
@@ -100,7 +97,12 @@ def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
     endpoint = _endpoint(settings.host, listening.getsockname()[1])
     server = build(settings, endpoint)
     config = uvicorn.Config(
-        application(server.door, _Keys(server.site.database), default_region=settings.region),
+        application(
+            server.door,
+            _Keys(server.site.database),
+            default_region=settings.region,
+            extra={"/_stepwell/work": _work_page(server.site.database)},
+        ),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -124,6 +126,27 @@ def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
     os._exit(0)
 
 
+def _tools(door: Door, settings: Settings) -> Tools:
+    """What jobs are run with. Raises CannotServe when nothing here can keep a job apart."""
+    try:
+        launcher = ProcessLauncher(find_isolation(settings.isolation or None))
+        images = catalog.load(settings.images, strict=settings.strict)
+    except (NoIsolationError, CatalogError) as error:
+        raise CannotServe(str(error)) from error
+    return Tools(
+        launcher,
+        images,
+        Environments(settings.environments or settings.data / "environments", images.recipes),
+        lambda scope: SiteObjects(door, scope),
+        sessions.issue,
+        Surroundings(
+            environment.sdk_variables(Path(CLIENT_MOUNT), {}),
+            (Mount(settings.data / CLIENT_FOLDER, CLIENT_MOUNT),),
+            settings.memory or None,
+        ),
+    )
+
+
 class _Announcing(uvicorn.Server):
     """Says when requests are accepted."""
 
@@ -134,6 +157,19 @@ class _Announcing(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+
+def _work_page(database: Database) -> ASGIApp:
+    """How many things are on their way: for `stepwell run`, which waits for them."""
+
+    async def page(_scope: Message, _receive: Receive, send: Send) -> None:
+        with database.read() as connection:
+            body = b'{"work": %d}' % work.count(connection)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return page
 
 
 class _Keys:

@@ -10,6 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+
+IsolationName: TypeAlias = Literal["", "bubblewrap", "namespaces"]
 
 
 class SettingsError(Exception):
@@ -37,7 +41,7 @@ class Settings:
     """A file with catalog lines of your own (docs/images.md)."""
     environments: Path | None = None
     """Where the environments of images are kept (default: in the data folder). Servers may share one."""
-    isolation: str = ""
+    isolation: IsolationName = ""
     """How jobs are kept apart: bubblewrap or namespaces. Empty: the first that works."""
     durable: bool = False
     """Wait for the disk on every commit: survives power loss too, at a cost."""
@@ -89,6 +93,8 @@ def _value(name: str, value: object, source: str) -> object:
         return str(value).lower() in ("true", "1", "yes")
     if wanted is int and not isinstance(value, bool) and str(value).isdecimal():
         return int(str(value))
+    if name == "isolation" and value not in get_args(IsolationName):
+        raise SettingsError(f"Setting 'isolation' in {source} is {value!r}. Known: bubblewrap, namespaces.")
     if wanted is str and isinstance(value, str):
         return value
     raise SettingsError(f"Setting {name!r} in {source} is {value!r}; a value of type {wanted.__name__} is expected.")

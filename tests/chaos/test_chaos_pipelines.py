@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+
 from served import ROLE, Server, ended_execution, steps_of
 
 pytestmark = pytest.mark.chaos

@@ -23,14 +23,13 @@ def test_the_users_own_paths_and_plugins_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inherited", "token", "expected"),
-    [({}, None, None), ({"AWS_SESSION_TOKEN": "theirs"}, None, ""), ({}, "ours", "ours")],
+    ("inherited", "expected"),
+    [({}, None), ({"AWS_SESSION_TOKEN": "theirs"}, "")],
 )
 def test_a_session_token_of_another_key_is_emptied(
-    tmp_path: Path, inherited: dict[str, str], token: str | None, expected: str | None
+    tmp_path: Path, inherited: dict[str, str], expected: str | None
 ) -> None:
-    access = Access("http://127.0.0.1:4566", "us-east-1", "AKIA", "secret", token)
-    assert environment.variables(access, tmp_path, inherited).get("AWS_SESSION_TOKEN") == expected
+    assert environment.variables(ACCESS, tmp_path, inherited).get("AWS_SESSION_TOKEN") == expected
 
 
 @pytest.fixture

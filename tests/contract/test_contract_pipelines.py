@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from served import ROLE, Server, ended_execution, eventually, steps_of
 
 pytestmark = pytest.mark.contract

@@ -60,7 +60,7 @@ def running(database: Database) -> Iterator[Callable[[Counter], Loop]]:
     started: list[Loop] = []
 
     def start(machine: Counter) -> Loop:
-        loop = Loop(database, {"counter": machine}, workers=4)
+        loop = Loop(database, {"counter": machine}, threading.Event(), workers=4)
         loop.start()
         started.append(loop)
         return loop
@@ -86,7 +86,7 @@ def until(done: Callable[[], bool]) -> None:
 def test_everything_is_done_and_forgotten(database: Database, running: Callable[[Counter], Loop]) -> None:
     machine = Counter({f"s{number}": 3 for number in range(20)})
     wake(database, *machine.left)
-    running(machine).rouse()
+    running(machine)
     until(lambda: not any(machine.left.values()))
 
     def forgotten() -> bool:
@@ -115,7 +115,7 @@ def test_a_bug_is_looked_at_again(
     machine = Counter({"buggy": 1})
     machine.bugs = 2
     wake(database, "buggy")
-    running(machine).rouse()
+    running(machine)
     until(lambda: machine.left["buggy"] == 0)
 
 

@@ -1,6 +1,6 @@
 """Identifiers: fresh ones (random), and derived ones (the same cause always gives the same name).
 
-Derived names are what makes every create safe to repeat after a crash (DESIGN.md, idea 2).
+Derived names are what makes every create safe to repeat after a crash (docs/architecture.md).
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,12 @@ class BlobWriter:
             view = view[self._file.write(view) :]
 
     def digest(self, algorithm: str) -> bytes:
-        """The checksum of what was written so far."""
+        """The checksum of what was written so far; one that was not asked for is computed by reading it again."""
+        if algorithm not in self._digests:
+            self._digests[algorithm] = late = digests.fresh(algorithm)
+            with Path(self._temporary).open("rb", buffering=0) as written:
+                for piece in _pieces(written):
+                    late.update(piece)
         return self._digests[algorithm].digest()
 
     def commit(self) -> Blob:
@@ -94,8 +100,9 @@ class Blobs:
         self.incoming.mkdir(parents=True, exist_ok=True)
         for number in range(256):
             (folder / f"{number:02x}").mkdir(exist_ok=True)
-        self._lock = (folder / "lock").open("wb")
-        self._sweep()
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        weakref.finalize(self, os.close, lock)
+        self._sweep(lock)
 
     def writer(self, algorithms: Iterable[str] = ()) -> BlobWriter:
         """A new blob; `algorithms` are checksums to compute besides its name."""
@@ -110,7 +117,8 @@ class Blobs:
     def add_file(self, path: Path, algorithms: Iterable[str] = ()) -> Blob:
         """Keep the bytes of a file as they are now. The file itself stays and may change afterwards."""
         with path.open("rb", buffering=0) as source, self.writer(algorithms) as writer:
-            _pour(source, writer)
+            for piece in _pieces(source):
+                writer.write(piece)
             return writer.commit()
 
     def concatenate(self, hashes: Iterable[str], algorithms: Iterable[str] = ()) -> Blob:
@@ -118,8 +126,26 @@ class Blobs:
         with self.writer(algorithms) as writer:
             for part in hashes:
                 with self.open(part) as source:
-                    _pour(source, writer)
+                    for piece in _pieces(source):
+                        writer.write(piece)
             return writer.commit()
+
+    def add_slice(self, stretch: FileSlice, algorithms: Iterable[str] = ()) -> Blob:
+        """Keep a stretch of a file as a blob of its own."""
+        with self.writer(algorithms) as writer:
+            for piece in stretch.iterate():
+                writer.write(piece)
+            return writer.commit()
+
+    def digests(self, name: str, algorithms: Iterable[str]) -> dict[str, bytes]:
+        """Checksums of a blob that is kept, read from the start. Raises FileNotFoundError."""
+        found = {algorithm: digests.fresh(algorithm) for algorithm in algorithms}
+        if found:
+            with self.open(name) as source:
+                for piece in _pieces(source):
+                    for digest in found.values():
+                        digest.update(piece)
+        return {algorithm: digest.digest() for algorithm, digest in found.items()}
 
     def path(self, name: str) -> Path:
         """Where the blob of that hash is. For reading only."""
@@ -136,8 +162,12 @@ class Blobs:
     def place(self, name: str, target: Path) -> None:
         """Make `target` a private, writable copy of the blob. Raises FileExistsError, FileNotFoundError."""
         with self.open(name) as source, target.open("xb", buffering=0) as copy:
-            if not _clone(source, copy):
-                _copy(source, copy)
+            try:
+                if not _clone(source, copy):
+                    _copy(source, copy)
+            except BaseException:
+                target.unlink()
+                raise
 
     def adopt(self, temporary: Path, name: str) -> None:
         """Move a complete file to its name, or drop it when those bytes are kept already."""
@@ -148,18 +178,19 @@ class Blobs:
         except FileNotFoundError:
             temporary.replace(target)
 
-    def _sweep(self) -> None:
+    def _sweep(self, lock: int) -> None:
         with suppress(BlockingIOError):
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for left in self.incoming.iterdir():
                 left.unlink()
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        fcntl.flock(lock, fcntl.LOCK_SH)
 
 
-def _pour(source: BinaryIO, writer: BlobWriter) -> None:
+def _pieces(source: BinaryIO) -> Iterator[memoryview]:
+    """The rest of a file, piece by piece, each valid until the next is asked for."""
     buffer = memoryview(bytearray(CHUNK))
-    while count := source.readinto(buffer):  # type: ignore[attr-defined]
-        writer.write(buffer[:count])
+    while count := source.readinto(buffer):  # type: ignore[attr-defined]  # an unbuffered file has it
+        yield buffer[:count]
 
 
 def _clone(source: BinaryIO, target: BinaryIO) -> bool:

@@ -91,5 +91,5 @@ def _wait_until_idle(reached: Access) -> None:
 
 
 def _work_left(reached: Access) -> int:
-    with urllib.request.urlopen(f"{reached.endpoint}/_stepwell/health", timeout=30) as answer:
+    with urllib.request.urlopen(f"{reached.endpoint}/_stepwell/work", timeout=30) as answer:
         return int(json.load(answer)["work"])

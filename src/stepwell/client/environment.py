@@ -27,7 +27,6 @@ class Access:
     region: str
     access_key_id: str
     secret_access_key: str
-    session_token: str | None = None
 
 
 def install(folder: Path) -> None:
@@ -50,6 +49,16 @@ def variables(access: Access, folder: Path, inherited: Mapping[str, str]) -> dic
         "AWS_DEFAULT_REGION": access.region,
         "AWS_ACCESS_KEY_ID": access.access_key_id,
         "AWS_SECRET_ACCESS_KEY": access.secret_access_key,
+        **sdk_variables(folder, inherited),
+    }
+    if "AWS_SESSION_TOKEN" in inherited:
+        values["AWS_SESSION_TOKEN"] = ""
+    return values
+
+
+def sdk_variables(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The part of it that is the same for every client: how botocore and the SageMaker SDKs behave."""
+    return {
         "AWS_EC2_METADATA_DISABLED": "true",
         "BOTOCORE_EXPERIMENTAL__PLUGINS": _joined(
             f"stepwell={PLUGIN}", inherited.get("BOTOCORE_EXPERIMENTAL__PLUGINS"), ","
@@ -57,9 +66,6 @@ def variables(access: Access, folder: Path, inherited: Mapping[str, str]) -> dic
         "PYTHONPATH": _joined(str(folder), inherited.get("PYTHONPATH"), ":"),
         "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(folder / CONFIG),
     }
-    if access.session_token or "AWS_SESSION_TOKEN" in inherited:
-        values["AWS_SESSION_TOKEN"] = access.session_token or ""
-    return values
 
 
 def _joined(ours: str, others: str | None, separator: str) -> str:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepwell.container.objects import Objects, StorageRefused
-from stepwell.container.plan import Output, Refusal
 from stepwell.container.placement import below
+from stepwell.container.plan import Output, Refusal
 
 COMPRESSION = 1
 """gzip level: models hardly shrink further, and level 1 is three times as fast as the usual 6."""
@@ -74,6 +74,7 @@ def walk(folder: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:
     pending = [(folder, "")]
     while pending:
         here, prefix = pending.pop()
+        _make_readable(here, 0o700)
         entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         if not entries and prefix:
             yield Found(here, prefix.rstrip("/"), is_folder=True)
@@ -85,10 +86,17 @@ def walk(folder: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:
             elif entry.is_dir(follow_symlinks=False):
                 inner.append((Path(entry.path), f"{relative}/"))
             elif entry.is_file(follow_symlinks=False):
+                _make_readable(Path(entry.path), 0o600)
                 yield Found(Path(entry.path), relative)
             else:
                 skipped(relative, "it is neither a file nor a directory")
         pending.extend(reversed(inner))
+
+
+def _make_readable(path: Path, mode: int) -> None:
+    """Jobs are root in their container and may leave what nobody else can read."""
+    if not os.access(path, os.R_OK | os.X_OK if mode & 0o100 else os.R_OK):
+        path.chmod(mode)
 
 
 def _upload_files(output: Output, found: Sequence[Found], objects: Objects) -> None:

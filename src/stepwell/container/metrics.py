@@ -20,8 +20,8 @@ SECONDS = 60.0
 XGBOOST_METRICS = (
     "accuracy", "auc", "aucpr", "balanced_accuracy", "error", "f1", "f1_binary", "f1_macro", "gamma-deviance",
     "gamma-nloglik", "logloss", "mae", "map", "mape", "merror", "mlogloss", "mphe", "mse", "ndcg", "poisson-nloglik",
-    "precision", "precision_macro", "precision_micro", "r2", "recall", "recall_macro", "recall_micro", "rmse", "rmsle",
-    "tweedie-nloglik",
+    "precision", "precision_macro", "precision_micro", "r2", "recall", "recall_macro", "recall_micro", "rmse",
+    "rmsle", "tweedie-nloglik",
 )  # fmt: skip
 """What the built-in algorithm can be told to evaluate (spec 03, section 8)."""
 

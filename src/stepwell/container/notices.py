@@ -1,4 +1,6 @@
-"""Room container: Stepwell's own lines in a job's log, in the form its supervisor writes: `<ms since epoch> <text>`."""
+"""Room container: Stepwell's own lines in a job's log. In: a text. Out: lines as its supervisor writes them,
+`<milliseconds since the epoch> <text>`.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from stepwell.container.objects import StoredObject
-from stepwell.container.plan import ROOT, Location, Refusal
+from stepwell.container.plan import ROOT, Location, Refusal, is_below_root
 
 NAME_LIMIT = 255
 """Longest name of one directory entry in bytes (NAME_MAX of Linux file systems)."""
@@ -30,10 +30,9 @@ class Placement:
 
 def below(root: Path, inside: str) -> Path:
     """The path on the host of `inside`, a path in the container, when `root` is its /opt/ml. Raises Refusal."""
-    parts = PurePosixPath(inside).parts
-    if parts[:3] != ("/", "opt", "ml") or ".." in parts or "\0" in inside:
+    if not is_below_root(inside):
         raise Refusal(f'The path "{inside}" is not below {ROOT}.')
-    return root.joinpath(*parts[3:])
+    return root.joinpath(*PurePosixPath(inside).parts[3:])
 
 
 def under_prefix(location: Location, found: Sequence[StoredObject]) -> list[Placement]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 from stepwell.base.documents import Document
@@ -117,3 +118,9 @@ def location(uri: str) -> Location:
     if scheme != "s3" or not bucket:
         raise Refusal(f'"{uri}" is not an S3 URI. Give s3://<bucket>/<prefix>.')
     return Location(bucket, key)
+
+
+def is_below_root(inside: str) -> bool:
+    """Whether `inside` is written as a path below /opt/ml, without a way out of it."""
+    parts = PurePosixPath(inside).parts
+    return parts[:3] == ("/", "opt", "ml") and len(parts) > 3 and ".." not in parts and "\0" not in inside

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from stepwell.base.documents import Document
-from stepwell.container.plan import ROOT, Group, Input, Output, Plan, Refusal, hosts, location
+from stepwell.container.plan import ROOT, Group, Input, Output, Plan, Refusal, hosts, is_below_root, location
 
 FOLDER = f"{ROOT}/processing"
 MAX_RUNTIME_SECONDS = 86400
@@ -41,8 +41,7 @@ def plan(name: str, arn: str, request: Document) -> Plan:
 
 def is_local_path(path: str) -> bool:
     """Whether inputs and outputs may use `path`: below /opt/ml/processing, as it is written."""
-    parts = PurePosixPath(path).parts
-    return parts[:4] == ("/", "opt", "ml", "processing") and ".." not in parts and "\0" not in path
+    return is_below_root(path) and PurePosixPath(path).parts[3] == "processing"
 
 
 def config(name: str, arn: str, request: Document) -> Document:
@@ -78,7 +77,7 @@ def _input_config(given: Document) -> Document:
 
 def _cluster(request: Document) -> Group:
     cluster = request["ProcessingResources"]["ClusterConfig"]
-    preferred = next(iter(cluster.get("InstancePreferences", ())), {})
+    preferred: Document = next(iter(cluster.get("InstancePreferences", ())), {})
     instance_type = cluster.get("InstanceType") or preferred.get("InstanceType", "")
     count = cluster.get("InstanceCount") or preferred.get("InstanceCount", 1)
     return Group("homogeneousCluster", instance_type, hosts(count))

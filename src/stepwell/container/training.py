@@ -95,7 +95,7 @@ def _groups(request: Document) -> Iterator[Group]:
         first += len(names)
         yield Group(group["InstanceGroupName"], group["InstanceType"], names)
     if first == 1:
-        preferred = next(iter(resources.get("InstancePreferences", ())), {})
+        preferred: Document = next(iter(resources.get("InstancePreferences", ())), {})
         instance_type = resources.get("InstanceType") or preferred.get("InstanceType", "")
         count = resources.get("InstanceCount") or preferred.get("InstanceCount", 1)
         yield Group("homogeneousCluster", instance_type, hosts(count))
@@ -140,4 +140,4 @@ def _channel_config(channel: Document) -> Document:
 def _notices(channels: list[Document], algorithm: Document) -> Iterator[str]:
     for channel in channels:
         if _mode(channel, algorithm) == "FastFile":
-            yield f'Channel "{channel["ChannelName"]}" asks for FastFile mode; its data is copied first, as in File mode.'
+            yield f'Channel "{channel["ChannelName"]}" asks for FastFile mode; its data is copied first, as for File.'

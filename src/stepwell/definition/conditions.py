@@ -29,10 +29,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """Whether `query` is one of `values`."""
+    """Whether `query` is one of `values`; `negated`: whether it is none of them."""
 
     query: Operand
     values: tuple[Operand, ...]
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,13 @@ Condition: TypeAlias = Comparison | In | Not | Or
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
+    "NotEquals": operator.ne,
     "GreaterThan": operator.gt,
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
-_TYPES = (*COMPARISONS, "NotEquals", "In", "NotIn", "Not", "Or")
+_TYPES = (*COMPARISONS, "In", "NotIn", "Not", "Or")
 
 
 def parse_conditions(value: JSON, pointer: str, reading: Reading) -> tuple[Condition, ...]:
@@ -71,7 +73,7 @@ def parse_conditions(value: JSON, pointer: str, reading: Reading) -> tuple[Condi
 
 
 def parse_condition(value: JSON, pointer: str, reading: Reading) -> Condition | None:
-    """One condition. NotEquals and NotIn, which only AWS's schema knows, become Not."""
+    """One condition; None, and a problem noted, when it cannot be read."""
     document = reading.mapping(value, pointer)
     if document is not value:
         return None
@@ -81,13 +83,10 @@ def parse_condition(value: JSON, pointer: str, reading: Reading) -> Condition | 
         case "Or":
             reading.only(document, ("Type", "Conditions"), pointer, "Condition")
             inner = reading.required(document, "Conditions", pointer)
-            return Or(parse_conditions(inner or [], below(pointer, "Conditions"), reading))
-        case "In":
-            return _in(document, pointer, reading)
-        case "NotIn":
-            return Not(_in(document, pointer, reading))
-        case "NotEquals":
-            return Not(_comparison("Equals", document, pointer, reading))
+            conditions = parse_conditions(inner, below(pointer, "Conditions"), reading) if inner is not None else ()
+            return Or(conditions)
+        case "In" | "NotIn" as type_:
+            return _in(document, pointer, reading, negated=type_ == "NotIn")
         case type_ if type_ in COMPARISONS:
             return _comparison(type_, document, pointer, reading)
         case "":
@@ -104,19 +103,21 @@ def _comparison(type_: str, document: dict[str, JSON], pointer: str, reading: Re
     return Comparison(type_, left, right)
 
 
-def _in(document: dict[str, JSON], pointer: str, reading: Reading) -> In:
+def _in(document: dict[str, JSON], pointer: str, reading: Reading, negated: bool) -> In:
     """The SDK writes QueryValue and Values; AWS's schema calls them Value and In."""
     query, values = ("Value", "In") if "In" in document else ("QueryValue", "Values")
     reading.only(document, ("Type", query, values), pointer, "Condition")
     items = reading.array(document.get(values), below(pointer, values))
     operands = (parse_operand(item, below(pointer, values, index), reading) for index, item in enumerate(items))
-    return In(_operand(document, query, pointer, reading), tuple(operands))
+    return In(_operand(document, query, pointer, reading), tuple(operands), negated)
 
 
 def _not(document: dict[str, JSON], pointer: str, reading: Reading) -> Not | None:
     reading.only(document, ("Type", "Condition"), pointer, "Condition")
     inner = reading.required(document, "Condition", pointer)
-    condition = inner and parse_condition(inner, below(pointer, "Condition"), reading)
+    if inner is None:
+        return None
+    condition = parse_condition(inner, below(pointer, "Condition"), reading)
     return Not(condition) if condition else None
 
 
@@ -128,17 +129,15 @@ def _operand(document: dict[str, JSON], member: str, pointer: str, reading: Read
 
 
 def operands(condition: Condition, pointer: str) -> Iterator[tuple[str, Operand]]:
-    """Every operand of `condition` with the pointer of where it stands."""
+    """Every operand of `condition` with the pointer of where it stands, by the SDK's names of the members."""
     match condition:
         case Comparison(_, left, right):
             yield below(pointer, "LeftValue"), left
             yield below(pointer, "RightValue"), right
-        case In(query, values):
+        case In(query, values, _):
             yield below(pointer, "QueryValue"), query
             for index, value in enumerate(values):
                 yield below(pointer, "Values", index), value
-        case Not(Comparison() | In() as inner):
-            yield from operands(inner, pointer)
         case Not(inner):
             yield from operands(inner, below(pointer, "Condition"))
         case Or(conditions):
@@ -156,9 +155,10 @@ def evaluate(condition: Condition, values: Values) -> bool:
     match condition:
         case Comparison(type_, left, right):
             return _compare(type_, resolve_operand(left, values), resolve_operand(right, values))
-        case In(query, candidates):
+        case In(query, candidates, negated):
             wanted = resolve_operand(query, values)
-            return any(_same(wanted, resolve_operand(candidate, values)) for candidate in candidates)
+            found = any(_same(wanted, resolve_operand(candidate, values)) for candidate in candidates)
+            return found is not negated
         case Not(inner):
             return not evaluate(inner, values)
         case Or(conditions):
@@ -171,7 +171,7 @@ def _compare(type_: str, left: Scalar, right: Scalar) -> bool:
             f"Condition of type {type_} not supported between LeftValue [{_told(left)}] of type {_kind(left)} "
             f"and RightValue [{_told(right)}] of type {_kind(right)}."
         )
-    if type_ != "Equals" and _kind(left) not in ("number", "string"):
+    if type_ not in ("Equals", "NotEquals") and _kind(left) not in ("number", "string"):
         raise ResolutionError(f"Condition of type {type_} not supported between values of type {_kind(left)}.")
     return COMPARISONS[type_](left, right)
 

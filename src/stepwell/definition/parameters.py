@@ -71,7 +71,7 @@ def _read(parameter: Parameter, given: str) -> Scalar:
         case "Boolean" if given.lower() in _BOOLEANS:
             return _BOOLEANS[given.lower()]
         case _:
-            raise ValueError(f"Parameter '{parameter.name}': '{shown(given)}' is not a {parameter.type}.")
+            raise ValueError(f"Parameter '{parameter.name}': '{shown(given)}' is not of type {parameter.type}.")
 
 
 def _number(text: str) -> float | None:

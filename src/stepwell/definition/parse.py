@@ -120,5 +120,5 @@ def _default(value: JSON, type_: ParameterType, enum: tuple[str, ...], pointer: 
             reading.refuse(pointer, f"The default of a parameter of type {type_} cannot be '{shown(value)}'.")
             return None
     if enum and value not in enum:
-        reading.refuse(pointer, f"The default '{shown(value)}' is not one of the EnumValues {list(enum)}.")
+        reading.refuse(pointer, f"The default '{shown(value)}' is not one of the EnumValues [{', '.join(enum)}].")
     return cast(Scalar, value)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from typing import Protocol
 
 from stepwell.base.faults import Fault
@@ -63,7 +64,11 @@ class Arriving:
             return b""
         if self._is_gone:
             raise DisconnectedError
-        return asyncio.run_coroutine_threadsafe(self.collect(PIECE), self._loop).result()
+        try:
+            return asyncio.run_coroutine_threadsafe(self.collect(PIECE), self._loop).result()
+        except CancelledError:
+            # The server is going down; for the reader that is the same as a client that went away.
+            raise DisconnectedError from None
 
     async def collect(self, size: int) -> bytes:
         """At least `size` bytes, or what is left. For the event loop. Raises DisconnectedError."""
@@ -179,5 +184,3 @@ def _wrong_length() -> Fault:
 def too_large(most: int) -> Fault:
     """A body that an operation which holds it in memory will not take."""
     return Fault("RequestEntityTooLargeException", f"Request body must be at most {most} bytes long", 413)
-
-

@@ -37,9 +37,7 @@ class ChunkSigning:
 class ChunkDecoder:
     """A machine that is fed the body and gives the payload back."""
 
-    def __init__(
-        self, *, trailers: frozenset[str] = frozenset(), signing: ChunkSigning | None = None
-    ) -> None:
+    def __init__(self, *, trailers: frozenset[str] = frozenset(), signing: ChunkSigning | None = None) -> None:
         self.is_complete = False
         self.trailers: Mapping[str, str] = {}
         """Headers that came after the payload, by lower-case name; there at the end."""
@@ -162,8 +160,5 @@ def _incomplete(text: str) -> Fault:
 
 
 def _malformed_trailer() -> Fault:
-    text = (
-        "The request contained trailing data that was not well-formed or did not conform to our "
-        "published schema."
-    )
+    text = "The request contained trailing data that was not well-formed or did not conform to our published schema."
     return Fault("MalformedTrailerError", text, 400)

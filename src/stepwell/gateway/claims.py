@@ -21,7 +21,9 @@ LONGEST_PRESIGNED = 7 * 24 * 3600
 """Seconds a presigned URL may last."""
 
 _PART = re.compile(r"\s*(Credential|SignedHeaders|Signature)=([^,\s]*)\s*")
-_SCOPE = re.compile(r"(?P<key>[^/\s]{1,128})/(?P<date>\d{8})/(?P<region>[a-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,64})/aws4_request")
+_SCOPE = re.compile(
+    r"(?P<key>[^/\s]{1,128})/(?P<date>\d{8})/(?P<region>[a-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,64})/aws4_request"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def _from_header(request: Request, authorization: str) -> Claim:
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != ALGORITHM:
         raise _unsupported(algorithm)
-    parts = dict(found.groups() for found in map(_PART.fullmatch, rest.split(",")) if found)
+    parts: dict[str, str] = {found[1]: found[2] for found in map(_PART.fullmatch, rest.split(",")) if found}
     missing = [name for name in ("Credential", "SignedHeaders", "Signature") if not parts.get(name)]
     if missing:
         wanted = " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
@@ -86,8 +88,10 @@ def _from_header(request: Request, authorization: str) -> Claim:
     scope = _scope(parts["Credential"])
     timestamp, moment = _header_moment(request)
     if not timestamp.startswith(scope["date"]):
-        raise _incomplete(f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: "
-                          f"'{scope['date']}' != '{timestamp[:8]}'")
+        raise _incomplete(
+            f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: "
+            f"'{scope['date']}' != '{timestamp[:8]}'"
+        )
     return Claim(
         version=4,
         access_key_id=scope["key"],
@@ -117,13 +121,15 @@ def _from_url(request: Request) -> Claim:
     scope = _scope(values["Credential"])
     moment = _basic_moment(values["Date"])
     if moment is None or not values["Date"].startswith(scope["date"]):
-        raise _query_error('X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd\'T\'HHmmss\'Z\'"')
+        raise _query_error("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     seconds = values["Expires"]
     if not (seconds.isascii() and seconds.isdigit()) or len(seconds) > 9:
         raise _query_error("X-Amz-Expires should be a number")
     if int(seconds) > LONGEST_PRESIGNED:
-        raise _query_error("X-Amz-Expires must be less than a week (in seconds); that is, the given "
-                           f"X-Amz-Expires must be less than {LONGEST_PRESIGNED} seconds")
+        raise _query_error(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+            f"X-Amz-Expires must be less than {LONGEST_PRESIGNED} seconds"
+        )
     return Claim(
         version=4,
         access_key_id=scope["key"],
@@ -143,8 +149,11 @@ def _from_url(request: Request) -> Claim:
 def _from_old_url(request: Request) -> Claim:
     expires = request.field("Expires") or ""
     if not (expires.isascii() and expires.isdigit()) or len(expires) > 12:
-        raise Fault("AccessDenied", "Query-string authentication requires the Signature, Expires and "
-                    "AWSAccessKeyId parameters", 403)
+        raise Fault(
+            "AccessDenied",
+            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
+            403,
+        )
     return Claim(
         version=2,
         access_key_id=request.field("AWSAccessKeyId") or "",
@@ -180,8 +189,10 @@ def _header_moment(request: Request) -> tuple[str, float]:
     text = request.headers.get("x-amz-date")
     moment = _basic_moment(text) if text else _http_moment(request.headers.get("date", ""))
     if moment is None:
-        raise _incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, "
-                          "in the form 20210315T160313Z.")
+        raise _incomplete(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header, "
+            "in the form 20210315T160313Z."
+        )
     return text or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment)), moment
 
 

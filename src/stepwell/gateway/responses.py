@@ -1,58 +1,50 @@
 """Room gateway: what goes back. In: a Response value. Out: ASGI messages.
 
-A body is bytes, a slice of a file, or anything that iterates over bytes; the latter two are read on a worker
-thread, a piece at a time, and closed when the client goes away.
+A body is bytes, or anything that iterates over bytes, such as a slice of a file: it is read on a worker thread, a
+piece at a time, and closed when the client goes away.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from stepwell.gateway.door import Receive, Send
 
-PIECE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class FileSlice:
-    """Part of a file, as a streaming member of an answer."""
-
-    path: str | Path
-    offset: int
-    length: int
-
-    def iterate(self) -> Iterator[bytes]:
-        """The bytes, in pieces. Raises OSError at once, before the first piece, when the file is gone."""
-        stream = Path(self.path).open("rb", buffering=0)  # noqa: SIM115 - the generator closes it
-        try:
-            if os.fstat(stream.fileno()).st_size < self.offset + self.length:
-                raise OSError(f"{self.path} is shorter than {self.offset + self.length} bytes")
-            stream.seek(self.offset)
-        except BaseException:
-            stream.close()
-            raise
-        return _pieces(stream, self.length)
-
 
 @runtime_checkable
 class Iterating(Protocol):
-    """A stream of bytes made on the way, as a streaming member of an answer. `close()`, if there, is called."""
+    """A stream of bytes, as a streaming member of an answer. `close()`, if there, is called at the end."""
 
-    length: int | None
-    """Its length when known; else it goes out in chunks."""
+    @property
+    def length(self) -> int | None:
+        """Its length when known; else it goes out in chunks."""
 
     def iterate(self) -> Iterator[bytes]:
         """The bytes, in pieces of any size."""
 
 
-Body: TypeAlias = bytes | FileSlice | Iterating
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A stream whose first piece was read."""
+
+    length: int | None
+    first: bytes
+    rest: Iterator[bytes]
+    source: Iterating
+
+    def close(self) -> None:
+        """Close whatever of it can be closed."""
+        _close(self.rest)
+        _close(self.source)
+
+
+Body: TypeAlias = bytes | Iterating | Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,50 +60,52 @@ class Response:
         present = {name.lower() for name, _ in self.headers}
         return replace(self, headers=self.headers + tuple(p for p in more if p[0].lower() not in present))
 
+    def opened(self) -> Response:
+        """The same with the first piece of its stream read, so that what cannot be read is an error in time.
+
+        A stream of one piece becomes plain bytes. Raises what the stream raises, and then leaves it closed.
+        """
+        body = self.body
+        if isinstance(body, bytes | Opened):
+            return self
+        try:
+            pieces = body.iterate()
+            first = next(pieces, b"")
+        except BaseException:
+            _close(body)
+            raise
+        opened = Opened(body.length, first, pieces, body)
+        if len(first) == body.length:
+            opened.close()
+            return replace(self, body=first)
+        return replace(self, body=opened)
+
 
 async def send_response(
     response: Response, *, is_head: bool, receive: Receive, send: Send, executor: Executor
 ) -> None:
-    """Send it all, or stop when the client is gone."""
+    """Send it all, or stop when the client is gone. A stream must have been opened."""
     body = response.body
-    headers = _wire_headers(response, is_head)
-    start = {"type": "http.response.start", "status": response.status, "headers": headers}
-    if isinstance(body, bytes) or is_head:
-        await send(start)
+    assert isinstance(body, bytes | Opened)
+    headers = _wire_headers(response, body, is_head)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if isinstance(body, bytes):
         await send({"type": "http.response.body", "body": b"" if is_head else body})
         return
     loop = asyncio.get_running_loop()
-    # Opened before the first header goes out: what cannot be opened is an error, not a broken answer.
-    pieces = await loop.run_in_executor(executor, body.iterate)
     gone = loop.create_task(_until_gone(receive))
     try:
-        await send(start)
-        while not gone.done():
-            piece = await loop.run_in_executor(executor, next, pieces, None)
-            if piece is None:
-                break
+        piece: bytes | None = None if is_head else body.first
+        while piece is not None and not gone.done():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        else:
-            return
-        await send({"type": "http.response.body", "body": b""})
+            piece = await loop.run_in_executor(executor, next, body.rest, None)
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
-        for closable in (pieces, body):
-            close = getattr(closable, "close", None)
-            if close is not None:
-                await loop.run_in_executor(executor, close)
-
-
-def _pieces(stream: object, length: int) -> Iterator[bytes]:
-    with stream:  # type: ignore[attr-defined]
-        while length > 0:
-            piece = stream.read(min(PIECE, length))  # type: ignore[attr-defined]
-            if not piece:
-                raise OSError("the file became shorter while it was sent")
-            length -= len(piece)
-            yield piece
+        await loop.run_in_executor(executor, body.close)
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -119,15 +113,15 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def _wire_headers(response: Response, is_head: bool) -> list[tuple[bytes, bytes]]:
-    length = len(response.body) if isinstance(response.body, bytes) else response.body.length
+def _wire_headers(response: Response, body: bytes | Opened, is_head: bool) -> list[tuple[bytes, bytes]]:
+    length = len(body) if isinstance(body, bytes) else body.length
     headers: list[tuple[bytes, bytes]] = []
     declared: str | None = None
     for name, value in response.headers:
         if name.lower() == "content-length":
             declared = value
-        else:
-            headers.append((name.lower().encode("latin-1"), _safe(value)))
+        elif _NAME.fullmatch(name):
+            headers.append((name.lower().encode("ascii"), _safe(value)))
     # The answer to HEAD describes a body that does not follow; everywhere else the body itself is measured.
     if is_head and declared is not None:
         headers.append((b"content-length", _safe(declared)))
@@ -136,11 +130,20 @@ def _wire_headers(response: Response, is_head: bool) -> list[tuple[bytes, bytes]
     return headers
 
 
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+
 def _safe(value: str) -> bytes:
     """A header's value as bytes; what would end the header early is dropped."""
-    cleaned = "".join(character for character in value if character >= " " or character == "\t")
-    return cleaned.encode("latin-1") if _is_latin(cleaned) else cleaned.encode()
+    cleaned = _CONTROLS.sub("", value)
+    try:
+        return cleaned.encode("latin-1")
+    except UnicodeEncodeError:
+        return cleaned.encode("utf-8", "replace")
 
 
-def _is_latin(text: str) -> bool:
-    return all(character <= "\xff" for character in text)
+def _close(stream: object) -> None:
+    close = getattr(stream, "close", None)
+    if close is not None:
+        close()

@@ -231,5 +231,3 @@ def _group(label: str) -> str:
 
 def _restored(groups: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("__", "-"): value for name, value in groups.items()}
-
-

@@ -28,10 +28,13 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 OLD_SUBRESOURCES = frozenset(
-    "accelerate acl cors defaultObjectAcl lifecycle location logging notification partNumber policy "
-    "requestPayment torrent tagging uploadId uploads versionId versioning versions website delete restore "
-    "response-content-type response-content-language response-expires response-cache-control "
-    "response-content-disposition response-content-encoding select select-type".split()
+    {
+        *("accelerate", "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging"),
+        *("notification", "partNumber", "policy", "requestPayment", "restore", "select", "select-type"),
+        *("tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website"),
+        *("response-cache-control", "response-content-disposition", "response-content-encoding"),
+        *("response-content-language", "response-content-type", "response-expires"),
+    }
 )
 """Query fields that Version 2 signs (S3 User Guide, "Signing and authenticating REST requests")."""
 
@@ -137,9 +140,7 @@ def _canonical_query(request: Request) -> str:
     if not request.query:
         return ""
     pairs = sorted(
-        (quote(name, safe="~"), quote(value, safe="~"))
-        for name, value in request.fields
-        if name != "X-Amz-Signature"
+        (quote(name, safe="~"), quote(value, safe="~")) for name, value in request.fields if name != "X-Amz-Signature"
     )
     return "&".join(f"{name}={value}" for name, value in pairs)
 
@@ -177,9 +178,7 @@ def _check_signed_headers(request: Request, claim: Claim, protocol: str) -> None
         raise refusals.unsigned_headers(protocol, ["host"])
     if claim.service != "s3":
         return
-    loose = [
-        name for name in request.headers if name.startswith("x-amz-") and name not in claim.signed_headers
-    ]
+    loose = [name for name in request.headers if name.startswith("x-amz-") and name not in claim.signed_headers]
     if loose:
         raise refusals.unsigned_headers(protocol, loose)
 

@@ -26,6 +26,7 @@ Report = Callable[[str], None]
 """Takes one line for the job's log."""
 
 _MARKER = ".stepwell.json"
+_UNINTERESTING = ("+ ", "Activate with", "Using Python")
 
 
 class BuildFailed(Exception):
@@ -137,7 +138,7 @@ def _finish(recipe: Recipe, prefix: Path) -> None:
 
 
 def _interpreter_mounts(base_prefix: Path, base_python: Path) -> list[str]:
-    """The interpreter's own folders, as named and with links followed. A system's Python needs none: /usr is there."""
+    """The interpreter's own folders, as named and with links followed; none for a system's Python: /usr is there."""
     folders = dict.fromkeys([base_prefix, base_prefix.resolve(), base_python.parent.parent])
     system = (Path("/usr"), Path("/"))
     return [str(each) for each in folders if each not in system]
@@ -161,7 +162,7 @@ def _uv(folder: Path, report: Report, *arguments: str) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if text := line.strip():
+            if (text := line.strip()) and not text.startswith(_UNINTERESTING):
                 report(text)
                 last = f"{last} {text}"[-600:]
     if process.returncode:
@@ -179,7 +180,7 @@ def _cache_option(folder: Path) -> list[str]:
     )
     cache = Path(answer.stdout.strip())
     nearest = next(each for each in [cache, *cache.parents] if each.exists())
-    if os.stat(nearest).st_dev == os.stat(folder).st_dev and os.access(nearest, os.W_OK):
+    if nearest.stat().st_dev == folder.stat().st_dev and os.access(nearest, os.W_OK):
         return []
     return ["--cache-dir", str(folder / ".uv-cache")]
 

@@ -8,12 +8,16 @@ environment is needed. Making one takes a few milliseconds: it is a dozen small 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from stepwell.images.environments import Environment
 
 MOUNT = "/miniconda3"
 """Where the container sees the layer, read-write: the place where AWS's framework images keep their Python."""
+
+# How an installed script finds its interpreter: by its first line, or by way of the shell where the path is too long.
+_HEAD = rb"#!(?:PYTHON|/bin/sh\n'''exec' ['\"]?PYTHON['\"]? [^\n]*\n' ''')\n"
 
 
 def create(environment: Environment, folder: Path, seen_at: str = MOUNT) -> tuple[str, ...]:
@@ -34,12 +38,13 @@ def _fill_bin(environment: Environment, folder: Path, python: str) -> None:
     folder.mkdir(exist_ok=True)
     for name in ("python", "python3", environment.base_python_name):
         _link(folder / name, environment.base_python)
-    first_line = f"#!{environment.python}\n".encode()
+    shared = re.escape(str(environment.python)).encode()
+    head = re.compile(_HEAD.replace(b"PYTHON", shared))
     for script in sorted((environment.prefix / "bin").iterdir()):
         content = script.read_bytes() if script.is_file() and not script.is_symlink() else b""
-        if content.startswith(first_line):
+        if found := head.match(content):
             target = folder / script.name
-            target.write_bytes(f"#!{python}\n".encode() + content[len(first_line) :])
+            target.write_bytes(f"#!{python}\n".encode() + content[found.end() :])
             target.chmod(0o755)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _GRAMMAR = re.compile(
     r"(?:(?P<registry>(?:[^/@]*[.:][^/@]*|localhost))/)?"
-    r"(?P<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
+    r"(?P<repository>[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*)"
     r"(?::(?P<tag>\w[\w.-]{0,127}))?"
     r"(?:@(?P<digest>[a-z0-9]+:[0-9a-fA-F]{32,}))?"
 )

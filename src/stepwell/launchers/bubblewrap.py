@@ -4,21 +4,32 @@ In the supervisor's world: stdlib-only, cheap imports. In: an `Order`, the binds
 output, the `Group` to join. Out: a `Cage`. The environment travels through a file descriptor (`--args`): it holds
 secrets, and a variable such as LD_PRELOAD must not act on bwrap itself, outside the container.
 
+bwrap guards the dangerous parts of /proc by what it may write to itself, which says nothing about real root.
+
 bwrap's PID 1 reaps orphans, and the command is its first child. bwrap tells a death by signal n as 128 + n
 (bwrap(1), --json-status-fd) and we read it back as such, so a command that exits 137 by itself counts as killed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 
 from stepwell.launchers import kernel, processes
-from stepwell.launchers.cage import CAPABILITIES, NOT_FOUND, UNMAPPED_TAR, Cage, Ending
-from stepwell.launchers.cage import prefer_for_out_of_memory_kill
+from stepwell.launchers.cage import (
+    CAPABILITIES,
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+    UNMAPPED_TAR,
+    Cage,
+    Ending,
+    die_with_reader,
+    prefer_for_out_of_memory_kill,
+)
 from stepwell.launchers.cgroups import Group
 from stepwell.launchers.order import Order
-from stepwell.launchers.rootfs import Bind
+from stepwell.launchers.rootfs import GUARDED, Bind
 
 HIGHEST_SIGNAL = 64
 EXECUTION_FAILED = b"bwrap: execvp "
@@ -99,7 +110,8 @@ def explain(ending: Ending, program: str, last_line: bytes, was_killed: bool) ->
     text = last_line.decode(errors="replace")
     if last_line.startswith(EXECUTION_FAILED):
         reason = text.rpartition(": ")[2]
-        return Ending(NOT_FOUND, None, f"The command {program!r} could not be executed: {reason}.")
+        code = NOT_EXECUTABLE if reason == os.strerror(errno.EACCES) else NOT_FOUND
+        return Ending(code, None, f"The command {program!r} could not be executed: {reason}.")
     return Ending(None, None, f"The container could not be set up: {text}")
 
 
@@ -117,6 +129,7 @@ def start(order: Order, root: str, binds: list[Bind], output: int, group: Group 
     report_end, report = os.pipe()
     monitor = os.fork()
     if monitor == 0:
+        os.close(report_end)
         _become_bwrap(order, arguments, output, report, group)
     os.close(report)
     os.close(arguments)
@@ -129,6 +142,9 @@ def _world(order: Order, root: str, binds: list[Bind]) -> list[str]:
         if not bind.is_device:
             options += ["--bind" if bind.writable else "--ro-bind", bind.source, bind.target]
     options += ["--proc", "/proc", "--dev", "/dev"]
+    if os.geteuid() == 0:
+        for path in (f"/proc/{name}" for name in GUARDED):
+            options += ["--ro-bind-try", path, path]
     for bind in binds:
         if bind.is_device:
             options += ["--dev-bind", bind.source, bind.target]
@@ -142,6 +158,7 @@ def _world(order: Order, root: str, binds: list[Bind]) -> list[str]:
 def _become_bwrap(order: Order, arguments: int, output: int, report: int, group: Group | None) -> None:
     """In the forked child: join the group, connect the descriptors, execute; never returns."""
     try:
+        die_with_reader(report)
         if group is not None:
             group.join()
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)

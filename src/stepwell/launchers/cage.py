@@ -4,9 +4,15 @@ In the supervisor's world: stdlib-only, cheap imports. A cage tells about itself
 ends when the container has ended.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH123
+
 from __future__ import annotations
 
 import os
+import select
+
+from stepwell.launchers import kernel
 
 CAPABILITIES = {
     "CHOWN": 0,
@@ -75,7 +81,16 @@ class Cage:
 def prefer_for_out_of_memory_kill() -> None:
     """When memory runs out, this process and what it starts go before the supervisor and the server."""
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
             file.write("500")
     except OSError:
         pass
+
+
+def die_with_reader(report: int) -> None:
+    """Die when the supervisor, our parent and the only reader of `report`, does; also if it is gone already."""
+    kernel.die_with_parent()
+    poller = select.poll()
+    poller.register(report, 0)
+    if poller.poll(0):
+        os._exit(0)

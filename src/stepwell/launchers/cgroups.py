@@ -6,6 +6,9 @@ and `processes.py` then counts instead. Every group is removed at the end; those
 Facts: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH102, PTH106, PTH110, PTH120, PTH123, PTH208
+
 from __future__ import annotations
 
 import os
@@ -138,7 +141,11 @@ def version_2_parent(top: str, own: str) -> str | None:
     directory = own
     while True:
         controllers = _get(f"{directory}/cgroup.subtree_control").split()
-        if "memory" in controllers and os.access(directory, os.W_OK) and os.access(f"{directory}/cgroup.procs", os.W_OK):
+        if (
+            "memory" in controllers
+            and os.access(directory, os.W_OK)
+            and os.access(f"{directory}/cgroup.procs", os.W_OK)
+        ):
             return directory
         if directory == top or not directory.startswith(top):
             return None

@@ -4,6 +4,9 @@ In the supervisor's world: stdlib-only, cheap imports. Every function does one c
 call's name. Numbers are those of the kernel's user API headers; they are the same on every architecture we know.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH123
+
 from __future__ import annotations
 
 import ctypes

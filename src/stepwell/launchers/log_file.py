@@ -16,7 +16,7 @@ LINE_BYTES = 256 * 1024
 class LogFile:
     """The open log. `feed` it what was read, and `finish` it."""
 
-    __slots__ = ("_file", "_pending", "_pending_bytes", "_room", "_limit", "is_full", "last_line")
+    __slots__ = ("_file", "_limit", "_pending", "_pending_bytes", "_room", "is_full", "last_line")
 
     def __init__(self, path: str, limit: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -13,6 +13,9 @@ orphans and passes SIGTERM on; the command is not PID 1, so that signals act on 
 or is killed, the kernel kills whatever is left in its namespace; when the supervisor is killed, the init dies.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH120, PTH123, PTH211
+
 from __future__ import annotations
 
 import _socket
@@ -20,18 +23,24 @@ import errno
 import fcntl
 import os
 import resource
-import select
 import sys
 
 from stepwell.launchers import kernel
-from stepwell.launchers.cage import CAPABILITIES, NOT_EXECUTABLE, NOT_FOUND, UNMAPPED_TAR, Cage, Ending
-from stepwell.launchers.cage import prefer_for_out_of_memory_kill
+from stepwell.launchers.cage import (
+    CAPABILITIES,
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+    UNMAPPED_TAR,
+    Cage,
+    Ending,
+    die_with_reader,
+    prefer_for_out_of_memory_kill,
+)
 from stepwell.launchers.cgroups import Group
 from stepwell.launchers.order import Order
-from stepwell.launchers.rootfs import DEVICE_LINKS, DEVICES, Bind
+from stepwell.launchers.rootfs import DEVICE_LINKS, DEVICES, GUARDED, Bind
 
-GUARDED = ("sys", "sysrq-trigger", "irq", "bus", "fs")
-"""Parts of /proc that root may write to without any capability, and that reach beyond the container."""
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class NamespaceCage(Cage):
@@ -90,7 +99,7 @@ def _enter_pid_namespace() -> bool:
             raise
         kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID)
         for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
                 file.write(text)
         return True
     return False
@@ -102,7 +111,7 @@ def _be_init(
     """PID 1: build the world, start the command, reap; never returns."""
     try:
         kernel.block_only(kernel.SIGTERM, kernel.SIGCHLD)
-        _die_with(report)
+        die_with_reader(report)
         if group is not None:
             group.join()
         _leave_host(order)
@@ -118,17 +127,8 @@ def _be_init(
             _execute(order, report)
         _reap(command, report)
     except BaseException as error:
-        os.write(report, f"error The container could not be set up: {error}\n".encode())
+        os.write(report, f"error The container could not be set up: {error}\n".encode(errors="replace"))
     os._exit(0)
-
-
-def _die_with(report: int) -> None:
-    """Die when the supervisor does, also if it is gone already: then nobody holds the other end of the pipe."""
-    kernel.die_with_parent()
-    poller = select.poll()
-    poller.register(report, 0)
-    if poller.poll(0):
-        os._exit(0)
 
 
 def _leave_host(order: Order) -> None:
@@ -140,7 +140,7 @@ def _leave_host(order: Order) -> None:
 
 
 def _raise_loopback() -> None:
-    """SIOCGIFFLAGS and SIOCSIFFLAGS on `lo`: a struct ifreq is a name of 16 bytes and, here, a short (netdevice(7))."""
+    """SIOCGIFFLAGS and SIOCSIFFLAGS on `lo`: struct ifreq is a name of 16 bytes and here a short (netdevice(7))."""
     get_flags, set_flags, is_up = 0x8913, 0x8914, 0x1
     socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     request = fcntl.ioctl(socket.fileno(), get_flags, b"lo".ljust(40, b"\0"))
@@ -233,16 +233,27 @@ def _execute(order: Order, report: int) -> None:
         prefer_for_out_of_memory_kill()
         kernel.default_signals()
         kernel.block_only()
-        os.execvpe(order.command[0], order.command, order.environment)
+        _execute_found(order)
     except BaseException as error:
-        os.write(report, f"error {describe_failure(order.command[0], error)}\n".encode())
+        reason = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+        text = f"error The command {order.command[0]!r} could not be executed: {reason}.\n"
+        os.write(report, text.encode(errors="replace"))
         os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
 
 
-def describe_failure(program: str, error: BaseException) -> str:
-    """One line for a program that could not be executed."""
-    reason = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-    return f"The command {program!r} could not be executed: {reason}."
+def _execute_found(order: Order) -> None:
+    """execvp(3) with the container's PATH. os.execvpe would import a module, and the host's are out of sight."""
+    program = order.command[0]
+    folders = [""] if "/" in program else order.environment.get("PATH", DEFAULT_PATH).split(":")
+    failure: OSError = FileNotFoundError(errno.ENOENT, "No such file or directory")
+    for folder in folders:
+        try:
+            os.execve(f"{folder}/{program}" if folder else program, order.command, order.environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            failure = error
+    raise failure
 
 
 def _reap(command: int, report: int) -> None:

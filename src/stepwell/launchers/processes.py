@@ -4,6 +4,9 @@ In the supervisor's world: stdlib-only, cheap imports. In: the process id of the
 it. Every process of a PID namespace descends from it, because orphans become its children.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH123, PTH208
+
 from __future__ import annotations
 
 import os
@@ -41,10 +44,10 @@ def threads(pids: list[int]) -> int:
     return count
 
 
-def memory_bytes(pids: list[int], limit: int) -> int:
-    """What `pids` hold in memory. Shared pages are told apart only near `limit`, since that reading is slow."""
+def memory_bytes(pids: list[int], limit: int | None) -> int:
+    """What `pids` hold in memory. Shared pages are told apart only above `limit`, since that reading is slow."""
     plain = sum(_resident(pid) for pid in pids)
-    return plain if plain <= limit else sum(_proportional(pid) for pid in pids)
+    return plain if limit is None or plain <= limit else sum(_proportional(pid) for pid in pids)
 
 
 def _resident(pid: int) -> int:

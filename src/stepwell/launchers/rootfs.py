@@ -6,6 +6,9 @@ directories are bound read-only; of /etc only what programs need and what holds 
 script writes lands on disk in `root`. All of it happens before any code of the container runs.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH101, PTH102, PTH103, PTH112, PTH114, PTH115, PTH116, PTH123, PTH208, PTH211
+
 from __future__ import annotations
 
 import os
@@ -13,23 +16,38 @@ import os
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix")
 """Bound read-only, or repeated as the symbolic link that the host has (merged /usr)."""
 
-DIRECTORIES = ("dev", "home", "media", "mnt", "opt", "proc", "root", "run", "run/lock", "srv", "sys", "var")
-DIRECTORIES += ("etc", "etc/pki", "etc/pki/tls", "etc/ssl", "var/cache", "var/lib", "var/log", "var/spool")
+DIRECTORIES = (
+    *("dev", "etc", "etc/pki", "etc/pki/tls", "etc/ssl", "home", "media", "mnt", "opt", "proc", "root"),
+    *("run", "run/lock", "srv", "sys", "var", "var/cache", "var/lib", "var/log", "var/spool"),
+)
 
-CONFIGURATION = ("ld.so.cache", "ld.so.conf", "nsswitch.conf", "resolv.conf", "host.conf", "gai.conf", "localtime")
-CONFIGURATION += ("timezone", "services", "protocols", "mime.types", "magic", "os-release", "debian_version")
-CONFIGURATION += ("ssl/openssl.cnf", "profile", "bash.bashrc", "inputrc", "shells", "login.defs")
+CONFIGURATION = (
+    *("ld.so.cache", "ld.so.conf", "nsswitch.conf", "resolv.conf", "host.conf", "gai.conf", "localtime", "timezone"),
+    *("services", "protocols", "mime.types", "magic", "os-release", "debian_version", "ssl/openssl.cnf"),
+    *("profile", "bash.bashrc", "inputrc", "shells", "login.defs"),
+)
 """Copied from the host's /etc, where they are small and public."""
 
-SHARED = ("alternatives", "ld.so.conf.d", "ssl/certs", "pki/ca-trust", "pki/tls/certs", "fonts", "terminfo")
-SHARED += ("OpenCL", "R", "perl", "python3")
+SHARED = (
+    *("alternatives", "ld.so.conf.d", "ssl/certs", "pki/ca-trust", "pki/tls/certs", "fonts", "terminfo"),
+    *("OpenCL", "R", "perl", "python3"),
+)
 """Bound read-only from the host's /etc; never ssl/private or pki/tls/private, which root could read."""
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 GROUP = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-DEVICE_LINKS = (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("ptmx", "pts/ptmx"))
+DEVICE_LINKS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "fd/0"),
+    ("stdout", "fd/1"),
+    ("stderr", "fd/2"),
+    ("ptmx", "pts/ptmx"),
+)
+
+GUARDED = ("sys", "sysrq-trigger", "irq", "bus", "fs")
+"""Parts of /proc that root may write to without any capability, and that reach beyond the container."""
 
 TOPOLOGY = "/sys/devices/system"
 """Processors and memory nodes, which numeric libraries ask for; the rest of /sys stays away."""

@@ -9,6 +9,9 @@ nobody may run it again), `log`, and as the last act `exit.json`. A `stop` file 
 `control` makes it look at once.
 """
 
+# pathlib would lengthen every start of a supervisor.
+# ruff: noqa: PTH104, PTH110
+
 from __future__ import annotations
 
 import fcntl
@@ -22,8 +25,9 @@ from stepwell.launchers.log_file import LogFile
 
 LOCK = 3
 ORDER = 4
+HIGHEST_DESCRIPTOR = 1 << 20
 PIPE_BYTES = 1 << 20
-LONGEST_SLEEP = 5.0
+LONGEST_SLEEP = 2.0
 COUNTING_INTERVAL = 0.2
 
 
@@ -44,6 +48,7 @@ class Run:
         self.out_of_memory = False
         self.peak: int | None = None
         self.error = ""
+        self.count_at = 0.0
 
     def run(self) -> Ending:
         """Run the container to its end."""
@@ -57,11 +62,183 @@ class Run:
         root = f"{self.job.folder}/root"
         binds = rootfs.prepare(root, self.job.hostname, self.job.mounts)
         self.group = cgroups.make(self.job.memory_bytes, self.job.process_limit)
-        mark_started(self.job.folder, self.started)
+        mark_started(self.job.folder)
         isolation = bubblewrap if self.job.isolation == "bubblewrap" else namespaces
         cage = isolation.start(self.job, root, binds, self.output_end, self.group)
         os.close(self.output_end)
         self._follow(cage)
         ending = cage.end()
         self._drain()
-        return self._judge(ending)
+        return self.judge(ending)
+
+    def _is_over_before_it_began(self) -> bool:
+        self.stopped = self._is_stop_asked()
+        self.timed_out = not self.stopped and self._is_past_deadline()
+        return self.stopped or self.timed_out
+
+    def _is_stop_asked(self) -> bool:
+        return os.path.exists(f"{self.job.folder}/stop")
+
+    def _is_past_deadline(self) -> bool:
+        return self.job.deadline is not None and time.time() >= self.job.deadline
+
+    def _follow(self, cage: Cage) -> None:
+        """Pump output and keep the limits until the container reports its end."""
+        poller = select.poll()
+        event = -1 if self.group is None else self.group.out_of_memory_event
+        for source in (self.output, cage.report, self.control, event):
+            if source >= 0:
+                poller.register(source, select.POLLIN)
+        while True:
+            for source, _ in poller.poll(self._sleep() * 1000):
+                if source == self.output:
+                    if not self._pump():
+                        poller.unregister(source)
+                elif source == cage.report:
+                    if not cage.listen():
+                        return
+                elif source == self.control:
+                    os.read(self.control, 4096)
+                else:
+                    os.read(event, 8)
+                    self._end_for_memory(cage)
+            self._keep_limits(cage)
+
+    def _sleep(self) -> float:
+        """How long nothing can become due."""
+        due = LONGEST_SLEEP if self.group is not None else COUNTING_INTERVAL
+        if self.kill_at is not None:
+            due = min(due, self.kill_at - time.monotonic())
+        elif self.job.deadline is not None:
+            due = min(due, self.job.deadline - time.time())
+        return max(due, 0.0)
+
+    def _pump(self) -> bool:
+        """Move what is in the pipe to the log; False when no writer is left."""
+        try:
+            data = os.read(self.output, PIPE_BYTES)
+        except BlockingIOError:
+            return True
+        self.log.feed(data, time.time())
+        return bool(data)
+
+    def _drain(self) -> None:
+        """Take what the dead have left in the pipe."""
+        poller = select.poll()
+        poller.register(self.output, select.POLLIN)
+        while poller.poll(0) and self._pump():
+            pass
+
+    def _keep_limits(self, cage: Cage) -> None:
+        if self.kill_at is None:
+            self.stopped = self._is_stop_asked()
+            self.timed_out = not self.stopped and self._is_past_deadline()
+            if self.stopped or self.timed_out:
+                cage.terminate()
+                self.kill_at = time.monotonic() + self.job.grace_seconds
+        elif time.monotonic() >= self.kill_at:
+            self._kill(cage)
+        if self.group is None and time.monotonic() >= self.count_at:
+            self.count_at = time.monotonic() + COUNTING_INTERVAL
+            self._count(cage)
+
+    def _count(self, cage: Cage) -> None:
+        """The limits where no control group keeps them."""
+        inside = processes.tree(cage.init) if cage.init else []
+        if processes.threads(inside) > self.job.process_limit:
+            self.error = f"The container had more than {self.job.process_limit} processes."
+            self._kill(cage)
+        limit = self.job.memory_bytes
+        held = processes.memory_bytes(inside, limit)
+        self.peak = max(self.peak or 0, held)
+        if limit is not None and held > limit:
+            self._end_for_memory(cage)
+
+    def _end_for_memory(self, cage: Cage) -> None:
+        self.out_of_memory = True
+        self._kill(cage)
+
+    def _kill(self, cage: Cage) -> None:
+        self.was_killed = True
+        self.kill_at = float("inf")
+        cage.kill()
+
+    def judge(self, ending: Ending) -> Ending:
+        """What the limits say about `ending`."""
+        if self.group is not None:
+            self.peak = self.group.peak_memory_bytes()
+            self.out_of_memory |= ending.code != 0 and self.group.out_of_memory()
+            self.group.remove()
+        if self.job.isolation == "bubblewrap" and not self.out_of_memory:
+            return bubblewrap.explain(ending, self.job.command[0], self.log.last_line, self.was_killed)
+        return ending
+
+    def record(self, ending: Ending) -> None:
+        """Write the exit record: whole or not at all, and nothing after it."""
+        values: list[tuple[str, int | float | bool | str | None]] = [
+            ("code", ending.code),
+            ("signal", ending.signal),
+            ("out_of_memory", self.out_of_memory),
+            ("timed_out", self.timed_out),
+            ("stopped", self.stopped),
+            ("started", round(self.started, 3)),
+            ("ended", round(time.time(), 3)),
+            ("peak_memory_bytes", self.peak),
+            ("error", ending.error or self.error),
+        ]
+        body = ", ".join(f'"{name}": {to_json(value)}' for name, value in values)
+        write_whole(f"{self.job.folder}/exit.json", f"{{{body}}}\n".encode())
+
+
+def to_json(value: int | float | bool | str | None) -> str:
+    """`value` as JSON; the json module would cost a third of the start."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            plain = "".join(c if c >= " " else " " for c in escaped)
+            return f'"{plain.encode("utf-8", "replace").decode()}"'
+        case _:
+            return repr(value)
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file that is there entirely or not at all, also after a crash of the host."""
+    partial = f"{path}.partial"
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.write(file, data)
+    os.fsync(file)
+    os.close(file)
+    os.rename(partial, path)
+
+
+def mark_started(folder: str) -> None:
+    """From here on the container counts as run. Raises FileExistsError if it does already."""
+    os.close(os.open(f"{folder}/started", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def read_all(descriptor: int) -> bytes:
+    """What is in the file behind `descriptor`, which is closed."""
+    with open(descriptor, "rb") as file:
+        return file.read()
+
+
+def main() -> None:
+    """Serve the one order."""
+    os.umask(0o022)
+    os.chdir("/")
+    os.closerange(ORDER + 1, HIGHEST_DESCRIPTOR)
+    os.set_inheritable(LOCK, False)
+    os.pwrite(LOCK, f"{os.getpid()} {processes.start_time(os.getpid())}\n".encode(), 0)
+    job = order.unpack(read_all(ORDER))
+    run = Run(job)
+    try:
+        ending = run.run()
+    except OSError as error:
+        ending = Ending(None, None, f"The container could not be set up: {error}")
+    run.log.finish(time.time())
+    run.record(ending)
+    os._exit(0)

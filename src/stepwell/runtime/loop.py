@@ -1,7 +1,7 @@
 """The loop: one thread finds what is due, a pool of threads looks at it, another keeps the leases alive.
 
 What is due is in the work table and nowhere else, so a process that dies loses nothing: its successor frees the
-leases and goes on (DESIGN.md, idea 2). `rouse` saves the wait when the reason came up in this process.
+leases and goes on (docs/architecture.md). `roused` saves the wait when the reason came up in this process.
 """
 
 from __future__ import annotations
@@ -27,15 +27,21 @@ WAIT_AFTER_BUG_SECONDS = 10.0
 
 
 class Loop:
-    """Runs the machines of one process until `stop`."""
+    """Runs the machines of one process until `stop`. Whoever sets `roused` says that something became due."""
 
-    def __init__(self, database: Database, machines: Mapping[str, Machine[Any, Any, Any]], workers: int = 16) -> None:
+    def __init__(
+        self,
+        database: Database,
+        machines: Mapping[str, Machine[Any, Any, Any]],
+        roused: threading.Event,
+        workers: int = 16,
+    ) -> None:
         self._database = database
         self._machines = machines
         self._workers = workers
         self._held: dict[str, Lease] = {}
         self._guard = threading.Lock()
-        self._roused = threading.Event()
+        self._roused = roused
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="stepwell-work")
@@ -48,10 +54,6 @@ class Loop:
             thread = threading.Thread(target=target, name=f"stepwell{target.__name__}", daemon=True)
             thread.start()
             self._threads.append(thread)
-
-    def rouse(self) -> None:
-        """Something became due."""
-        self._roused.set()
 
     def stop(self) -> None:
         """Begin nothing more and wait for what is being done."""
@@ -101,7 +103,7 @@ class Loop:
                 work.finish(transaction, held)
             else:
                 work.release(transaction, held, due)
-        self.rouse()
+        self._roused.set()
 
     def _keep_alive(self) -> None:
         while not self._stopping.wait(LEASE_SECONDS / 3):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from botocore import xform_name
@@ -68,11 +68,14 @@ def operation(handler: Handler) -> Handler:
 
 
 class Door:
-    """Checks requests and hands them to their handler. Thread-safe; holds nothing but the handlers."""
+    """Checks requests and hands them to their handler. Thread-safe; holds nothing but the handlers.
 
-    def __init__(self, site: Site) -> None:
+    `instead` stands in for some operations: simulations bring nouns whose outcomes are scripted.
+    """
+
+    def __init__(self, site: Site, instead: Mapping[tuple[str, str], Handler] | None = None) -> None:
         self.site = site
-        self._handlers = dict(handlers())
+        self._handlers = {**dict(handlers()), **(instead or {})}
 
     def call(self, scope: Scope, service: str, name: str, params: Document) -> Document:
         """Perform one operation as `scope`. Returns the operation's output; raises Fault."""
@@ -81,11 +84,6 @@ class Door:
             raise _unknown(service, name)
         request = validation.check(models.operation(service, name), params)
         return handler(Call(self, self.site, scope, clock.now()), request)
-
-    def roused_by(self, roused: Callable[[], None]) -> Door:
-        """The same door, telling `roused` whenever work becomes due."""
-        self.site = replace(self.site, roused=roused)
-        return self
 
 
 def handlers() -> Iterator[tuple[tuple[str, str], Handler]]:

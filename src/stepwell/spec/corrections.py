@@ -24,12 +24,46 @@ PATTERNS: dict[tuple[str, str], str | None] = {
     # A range that begins with a class.
     ("logs", "ResourceType"): "[\\w\\-]*",
     # The separator is inside both neighbours, so a run of spaces splits in exponentially many ways.
-    ("events", "HeaderValue"): "[ \\t]*[\\x20-\\x7E]([ \\t]|[\\x20-\\x7E])*",
-    ("events", "HeaderValueSensitive"): "[ \\t]*[\\x20-\\x7E]([ \\t]|[\\x20-\\x7E])*",
-    ("events", "AuthHeaderParameters"): "[ \\t]*[^\\x00-\\x1F:\\x7F]([\\t]|[^\\x00-\\x1F:\\x7F])*",
-    ("events", "AuthHeaderParametersSensitive"): "[ \\t]*[^\\x00-\\x1F:\\x7F]([\\t]|[^\\x00-\\x1F:\\x7F])*",
+    ("events", "HeaderValue"): "[ \\t]*[\\x20-\\x7E][\\t\\x20-\\x7E]*",
+    ("events", "HeaderValueSensitive"): "[ \\t]*[\\x20-\\x7E][\\t\\x20-\\x7E]*",
+    ("events", "AuthHeaderParameters"): "[ \\t]*[^\\x00-\\x1F:\\x7F][^\\x00-\\x08\\x0A-\\x1F:\\x7F]*",
+    ("events", "AuthHeaderParametersSensitive"): "[ \\t]*[^\\x00-\\x1F:\\x7F][^\\x00-\\x08\\x0A-\\x1F:\\x7F]*",
+    # A repetition inside a repetition; these accept the same texts in one way each.
+    ("sagemaker", "ClusterSchedulerPriorityClassName"): "[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+    ("sagemaker", "ComputeQuotaTargetTeamName"): "[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+    ("sagemaker", "RepositoryUrl"): "https://(?=([.\\-_a-zA-Z0-9]/?){3})[.\\-_a-zA-Z0-9]+(/[.\\-_a-zA-Z0-9]+)*/?",
+    ("ecr", "ScanningRepositoryFilterValue"): "[a-z0-9*]+([._\\-/][a-z0-9*]+)*",
+    # Any text, in cubic time.
+    ("emr-serverless", "UriString"): None,
 }
 """(service, shape) -> the pattern used instead of the model's; None: no pattern."""
+
+
+OPERATIONS: dict[tuple[str, str], Document] = {
+    # The names of S3's root elements, which the model leaves out (S3 API Reference, response syntax of each).
+    ("s3", "CreateMultipartUpload"): {"outputRoot": "InitiateMultipartUploadResult"},
+    ("s3", "DeleteObjects"): {"outputRoot": "DeleteResult"},
+    ("s3", "GetBucketAccelerateConfiguration"): {"outputRoot": "AccelerateConfiguration"},
+    ("s3", "GetBucketAcl"): {"outputRoot": "AccessControlPolicy"},
+    ("s3", "GetBucketCors"): {"outputRoot": "CORSConfiguration"},
+    ("s3", "GetBucketLifecycleConfiguration"): {"outputRoot": "LifecycleConfiguration"},
+    ("s3", "GetBucketLogging"): {"outputRoot": "BucketLoggingStatus"},
+    ("s3", "GetBucketNotificationConfiguration"): {"outputRoot": "NotificationConfiguration"},
+    ("s3", "GetBucketRequestPayment"): {"outputRoot": "RequestPaymentConfiguration"},
+    ("s3", "GetBucketTagging"): {"outputRoot": "Tagging"},
+    ("s3", "GetBucketVersioning"): {"outputRoot": "VersioningConfiguration"},
+    ("s3", "GetBucketWebsite"): {"outputRoot": "WebsiteConfiguration"},
+    ("s3", "GetObjectAcl"): {"outputRoot": "AccessControlPolicy"},
+    ("s3", "GetObjectAttributes"): {"outputRoot": "GetObjectAttributesResponse"},
+    ("s3", "GetObjectTagging"): {"outputRoot": "Tagging"},
+    ("s3", "ListBuckets"): {"outputRoot": "ListAllMyBucketsResult"},
+    ("s3", "ListObjects"): {"outputRoot": "ListBucketResult"},
+    ("s3", "ListObjectsV2"): {"outputRoot": "ListBucketResult"},
+    ("s3", "ListObjectVersions"): {"outputRoot": "ListVersionsResult"},
+    # Its only member is the root element itself.
+    ("s3", "GetBucketLocation"): {"unwrappedOutput": True},
+}
+"""(service, operation) -> traits added to the model's."""
 
 
 def apply(service: str, model: Document) -> None:
@@ -42,3 +76,6 @@ def apply(service: str, model: Document) -> None:
             shapes[name].pop("pattern", None)
         else:
             shapes[name]["pattern"] = pattern
+    for (owner, name), traits in OPERATIONS.items():
+        if owner == service and name in model["operations"]:
+            model["operations"][name].update(traits)

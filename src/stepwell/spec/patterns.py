@@ -66,6 +66,14 @@ def translated(pattern: str) -> str:
     return _ESCAPE.sub(replace, pattern)
 
 
+_FLAT = re.compile(r"\^?\(?(?:\[(?:\\.|[^\]\\])*\]|\\.|\.)(?:[*+]|\{\d+(?:,\d*)?\})?\)?\$?")
+
+
+def is_flat(pattern: str) -> bool:
+    """One class of characters, repeated: matched in time proportional to the text, whatever the text."""
+    return _FLAT.fullmatch(pattern) is not None
+
+
 @lru_cache(maxsize=64)
 def class_ranges(name: str) -> str:
     """The characters of `\\p{name}` as the inside of a character class. Raises re.error."""

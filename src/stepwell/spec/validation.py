@@ -18,10 +18,13 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.spec import wording
 from stepwell.spec.models import OperationModel, Shape
-from stepwell.spec.patterns import compiled
+from stepwell.spec.patterns import compiled, is_flat
 
 Place: TypeAlias = "tuple[Place, str] | None"
 """Where in the document we are, innermost last; joined to a path only when something is wrong there."""
+
+LONGEST_UNBOUNDED = 4096
+"""Characters of a text whose shape has a pattern and no bound; longer than any name, ARN or path AWS makes."""
 
 Checker: TypeAlias = Callable[[object, Place, list[str]], object]
 """Returns the cleaned value; adds what is violated to the list. Raises WrongTypeError."""
@@ -172,6 +175,7 @@ def _string(shape: Shape) -> Checker:
     sized = _sized(shape)
     allowed = frozenset(shape.enum)
     pattern = compiled(shape.traits["pattern"]) if shape.traits.get("pattern") else None
+    longest = longest_matched(shape)
 
     def check_string(value: object, place: Place, found: list[str]) -> object:
         if not isinstance(value, str):
@@ -181,11 +185,25 @@ def _string(shape: Shape) -> Checker:
             return value
         if allowed and value not in allowed:
             found.append(_violation(value, place, shape, wording.enum(shape.enum)))
-        if pattern is not None and not pattern.match(value):
+        if pattern is None:
+            return value
+        if longest is not None and len(value) > longest:
+            found.append(_violation(value, place, shape, wording.length_at_most(longest)))
+        elif not pattern.match(value):
             found.append(_violation(value, place, shape, wording.pattern(shape.traits["pattern"])))
         return value
 
     return check_string
+
+
+def longest_matched(shape: Shape) -> int | None:
+    """The longest text that is compared with the shape's pattern; None: any that the model's own bound lets through.
+
+    Where a model states a pattern and no bound, matching could take a time that grows with a power of the length.
+    """
+    if "max" in shape.traits or is_flat(shape.traits.get("pattern") or ""):
+        return None
+    return LONGEST_UNBOUNDED
 
 
 def _number(name: str, whole: bool) -> Callable[[Shape], Checker]:

@@ -2,7 +2,7 @@
 
 Reads run on a connection of their own and see the last commit. Writes are serial: one lock in this process,
 `BEGIN IMMEDIATE` for others, so that a transaction never fails half-way because another one wrote first.
-SQLite runs in WAL mode with synchronous=NORMAL: every commit survives kill -9 (DESIGN.md, "Storage");
+SQLite runs in WAL mode with synchronous=NORMAL: every commit survives kill -9 (docs/decisions/0003);
 `durable=True` makes it FULL, which survives power loss as well.
 """
 

@@ -7,9 +7,9 @@ sort by code point, which is the order of their UTF-8 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
@@ -35,15 +35,11 @@ class Listed(NamedTuple):
     document: dict[str, object]
 
 
-Entry = Listed | str
-"""A key, or the common prefix of several."""
-
-
 class Position(NamedTuple):
-    """Where a list goes on: behind `version` (a row id) of `key`, or, without one, at `key` itself."""
+    """Where a list goes on: behind the row `row` of `key`, or, without one, at `key` itself."""
 
     key: str
-    version: int | None = None
+    row: int | str | None = None
 
 
 BEGINNING = Position("")
@@ -59,46 +55,82 @@ class Wanted:
     start: Position = BEGINNING
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Entries in order, and where the next page begins (None: this is the last)."""
+class Keyed(Protocol):
+    """A row that a list can show."""
 
-    entries: list[Entry]
+    @property
+    def key(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Keyed)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Rows and common prefixes in order, and where the next page begins (None: this is the last)."""
+
+    entries: list[Row | str]
     following: Position | None
 
 
-Rows = Callable[[Position, str | None, int], list[Listed]]
-"""Reads at most so many rows from a position on, below the end of the prefix."""
-
-
-def keys(connection: Connection, bucket: Bucket, wanted: Wanted) -> Page:
+def keys(connection: Connection, bucket: Bucket, wanted: Wanted) -> Page[Listed]:
     """One page of the keys that exist now."""
 
     def rows(start: Position, end: str | None, limit: int) -> list[Listed]:
-        query = select(*COLUMNS).where(table.c.bucket == bucket.id, objects.IS_LISTED, *_between(start.key, end))
+        query = select(*COLUMNS).where(
+            table.c.bucket == bucket.id, objects.IS_LISTED, *between(table.c.key, start.key, end)
+        )
         return list(map(Listed._make, connection.execute(query.order_by(table.c.key).limit(limit))))
 
-    return _page(rows, wanted, lambda last: Position(successor(last.key)))
+    return page(rows, wanted, lambda last: Position(successor(last.key)))
 
 
-def versions(connection: Connection, bucket: Bucket, wanted: Wanted) -> Page:
+def versions(connection: Connection, bucket: Bucket, wanted: Wanted) -> Page[Listed]:
     """One page of all versions and delete markers: by key, the newest first."""
 
     def rows(start: Position, end: str | None, limit: int) -> list[Listed]:
-        query = select(*COLUMNS).where(table.c.bucket == bucket.id, *_between(start.key, end))
-        if start.version is not None:
-            query = query.where(_beyond(start.key, start.version))
+        query = select(*COLUMNS).where(table.c.bucket == bucket.id, *between(table.c.key, start.key, end))
+        if start.row is not None:
+            query = query.where(_beyond(start.key, start.row))
         order = (table.c.key, table.c.id.desc())
         return list(map(Listed._make, connection.execute(query.order_by(*order).limit(limit))))
 
-    return _page(rows, wanted, lambda last: Position(last.key, last.id))
+    return page(rows, wanted, lambda last: Position(last.key, last.id))
 
 
-def below(connection: Connection, bucket: Bucket, prefix: str, *, page: int = 1000) -> Iterator[Listed]:
+def page(
+    rows: Callable[[Position, str | None, int], Sequence[Row]], wanted: Wanted, after: Callable[[Row], Position]
+) -> Page[Row]:
+    """One page of a list. `rows` reads at most so many rows from a position on, below the end of the prefix;
+    `after` says where the list goes on behind a row."""
+    end = end_of(wanted.prefix)
+    start = max(wanted.start, Position(wanted.prefix), key=lambda position: position.key)
+    batch = FEW if wanted.delimiter else wanted.limit + 1
+    entries: list[Row | str] = []
+    common: str | None = None
+    while True:
+        found = rows(start, end, batch)
+        for row in found:
+            if common is not None and row.key.startswith(common):
+                continue
+            if len(entries) == wanted.limit:
+                return Page(entries, start)
+            common = rolled_up(row.key, wanted)
+            entries.append(row if common is None else common)
+            following = after(row) if common is None else _past(common)
+            if following is None:
+                return Page(entries, None)
+            start = following
+        if len(found) < batch:
+            return Page(entries, None)
+        batch = FEW if common is not None else min(2 * batch, wanted.limit + 1)
+
+
+def below(connection: Connection, bucket: Bucket, prefix: str, *, batch: int = 1000) -> Iterator[Listed]:
     """Every key below a prefix, read page by page as the caller goes on."""
     start: Position | None = BEGINNING
     while start is not None:
-        found = keys(connection, bucket, Wanted(prefix, limit=page, start=start))
+        found = keys(connection, bucket, Wanted(prefix, limit=batch, start=start))
         yield from (entry for entry in found.entries if isinstance(entry, Listed))
         start = found.following
 
@@ -129,39 +161,15 @@ def rolled_up(key: str, wanted: Wanted) -> str | None:
 COLUMNS = [table.c[name] for name in Listed._fields]
 
 
-def _page(rows: Rows, wanted: Wanted, after: Callable[[Listed], Position]) -> Page:
-    end = end_of(wanted.prefix)
-    start = max(wanted.start, Position(wanted.prefix), key=lambda position: position.key)
-    batch = FEW if wanted.delimiter else wanted.limit + 1
-    entries: list[Entry] = []
-    common: str | None = None
-    while True:
-        found = rows(start, end, batch)
-        for row in found:
-            if common is not None and row.key.startswith(common):
-                continue
-            if len(entries) == wanted.limit:
-                return Page(entries, start)
-            common = rolled_up(row.key, wanted)
-            entries.append(row if common is None else common)
-            following = after(row) if common is None else _past(common)
-            if following is None:
-                return Page(entries, None)
-            start = following
-        if len(found) < batch:
-            return Page(entries, None)
-        batch = FEW if common is not None else min(2 * batch, wanted.limit + 1)
-
-
 def _past(prefix: str) -> Position | None:
     end = end_of(prefix)
     return None if end is None else Position(end)
 
 
-def _between(start: str, end: str | None) -> list[ColumnElement[bool]]:
-    from_here: list[ColumnElement[bool]] = [table.c.key >= start]
-    return from_here if end is None else [*from_here, table.c.key < end]
+def between(column: ColumnElement[str], start: str, end: str | None) -> list[ColumnElement[bool]]:
+    """Conditions: the key lies at or behind `start` and before `end`."""
+    return [column >= start] if end is None else [column >= start, column < end]
 
 
-def _beyond(key: str, version: int) -> ColumnElement[bool]:
-    return or_(table.c.key > key, and_(table.c.key == key, table.c.id < version))
+def _beyond(key: str, row: int | str) -> ColumnElement[bool]:
+    return or_(table.c.key > key, and_(table.c.key == key, table.c.id < row))

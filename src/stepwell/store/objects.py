@@ -17,7 +17,6 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -27,6 +26,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -68,8 +68,7 @@ IS_LATEST = table.c.is_latest.is_(True)
 IS_LISTED = and_(IS_LATEST, table.c.blob.is_not(None))
 """What lists of keys show. The same words make the partial index, so that such a list touches nothing else."""
 
-Index("object_latest", table.c.bucket, table.c.key, unique=True, sqlite_where=IS_LATEST, postgresql_where=IS_LATEST)
-Index("object_listed", table.c.bucket, table.c.key, sqlite_where=IS_LISTED, postgresql_where=IS_LISTED)
+Index("object_listed", table.c.bucket, table.c.key, unique=True, sqlite_where=IS_LISTED, postgresql_where=IS_LISTED)
 
 parts = Table(
     "object_parts",
@@ -79,6 +78,17 @@ parts = Table(
     Column("size", Integer, nullable=False),
     Column("checksum", JSON, nullable=False),
 )
+
+# Made once: building a statement costs five times what running it does.
+_OF_KEY = and_(table.c.bucket == bindparam("of_bucket"), table.c.key == bindparam("of_key"))
+_OF_VERSION = and_(_OF_KEY, table.c.version == bindparam("of_version"))
+_FIND_LATEST = select(table).where(_OF_KEY).order_by(table.c.id.desc()).limit(1)
+_FIND = select(table).where(_OF_VERSION)
+_INSERT = insert(table)
+_DELETE = delete(table).where(_OF_VERSION).returning(table)
+_RETIRE = update(table).where(_OF_KEY, IS_LATEST).values(is_latest=False)
+_NEWEST = select(func.max(table.c.id)).where(_OF_KEY).scalar_subquery()
+_PROMOTE = update(table).where(table.c.id == _NEWEST).values(is_latest=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ def put(transaction: Transaction, bucket: Bucket, content: Version, of: Sequence
         version = NULL
         _delete(transaction, bucket, content.key, NULL)
     if bucket.versioning:
-        _retire(transaction, bucket, content.key)
+        transaction.connection.execute(_RETIRE, _of(bucket, content.key))
     made = _insert(transaction, bucket, replace(content, version=version, is_latest=True))
     if of:
         rows = [{"object": made.id, "number": p.number, "size": p.size, "checksum": p.checksum} for p in of]
@@ -138,8 +148,7 @@ def remove_version(transaction: Transaction, bucket: Bucket, key: str, version: 
     """Delete one version for good and return what it was; the next newest becomes the latest."""
     gone = _delete(transaction, bucket, key, version)
     if gone is not None and gone.is_latest:
-        newest = select(func.max(table.c.id)).where(*_of(bucket, key)).scalar_subquery()
-        transaction.connection.execute(update(table).where(table.c.id == newest).values(is_latest=True))
+        transaction.connection.execute(_PROMOTE, _of(bucket, key))
     return gone
 
 
@@ -150,8 +159,10 @@ def set_document(transaction: Transaction, version: Version, document: Document)
 
 def find(connection: Connection, bucket: Bucket, key: str, version: str | None = None) -> Version | None:
     """That version of the key, or its latest (which may be a delete marker); None if there is none."""
-    which = IS_LATEST if version is None else table.c.version == version
-    row = connection.execute(select(table).where(*_of(bucket, key), which)).one_or_none()
+    if version is None:
+        row = connection.execute(_FIND_LATEST, _of(bucket, key)).one_or_none()
+    else:
+        row = connection.execute(_FIND, {**_of(bucket, key), "of_version": version}).one_or_none()
     return _version(row) if row else None
 
 
@@ -175,23 +186,17 @@ def _insert(transaction: Transaction, bucket: Bucket, content: Version) -> Versi
         "modified": content.modified,
         "document": content.document,
     }
-    (row_id,) = transaction.connection.execute(insert(table).values(**values)).inserted_primary_key or (0,)
+    (row_id,) = transaction.connection.execute(_INSERT, values).inserted_primary_key or (0,)
     return replace(content, id=row_id)
 
 
 def _delete(transaction: Transaction, bucket: Bucket, key: str, version: str) -> Version | None:
-    statement = delete(table).where(*_of(bucket, key), table.c.version == version).returning(table)
-    row = transaction.connection.execute(statement).one_or_none()
+    row = transaction.connection.execute(_DELETE, {**_of(bucket, key), "of_version": version}).one_or_none()
     return _version(row) if row else None
 
 
-def _retire(transaction: Transaction, bucket: Bucket, key: str) -> None:
-    statement = update(table).where(*_of(bucket, key), IS_LATEST).values(is_latest=False)
-    transaction.connection.execute(statement)
-
-
-def _of(bucket: Bucket, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return table.c.bucket == bucket.id, table.c.key == key
+def _of(bucket: Bucket, key: str) -> dict[str, object]:
+    return {"of_bucket": bucket.id, "of_key": key}
 
 
 def _version(row: Row[tuple[object, ...]]) -> Version:

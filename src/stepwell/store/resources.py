@@ -1,4 +1,4 @@
-"""The generic noun: most of what the API names is one row here (DESIGN.md, idea 4).
+"""The generic noun: most of what the API names is one row here (docs/architecture.md).
 
 A resource is known by kind, account, region, parent and name. `document` is what Describe answers, apart from
 what the columns hold; the service model says its shape, so no column repeats a field unless a list sorts or

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.store import buckets, credentials, objects, resources, steps, tags, uploads, work
+from stepwell.store import buckets, credentials, logs, objects, resources, steps, tags, uploads, work
 
-__all__ = ["buckets", "credentials", "objects", "resources", "steps", "tags", "uploads", "work"]
+__all__ = ["buckets", "credentials", "logs", "objects", "resources", "steps", "tags", "uploads", "work"]

@@ -7,7 +7,6 @@ the parts' blobs alive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
@@ -21,7 +20,6 @@ from sqlalchemy import (
     Row,
     String,
     Table,
-    and_,
     delete,
     or_,
     select,
@@ -29,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 
 from stepwell.base.documents import Document
-from stepwell.store import buckets
+from stepwell.store import buckets, object_listing
 from stepwell.store.buckets import Bucket
 from stepwell.store.database import Transaction, metadata
-from stepwell.store.object_listing import end_of
+from stepwell.store.object_listing import Page, Position, Wanted, between
 from stepwell.store.objects import KEY
 
 table = Table(
@@ -131,18 +129,17 @@ def parts_of(connection: Connection, upload: str, *, after: int = 0, limit: int 
     return [UploadedPart(r.number, r.blob, r.size, r.etag, r.modified, r.checksum) for r in rows]
 
 
-def page(
-    connection: Connection, bucket: Bucket, *, prefix: str = "", after: tuple[str, str] = ("", ""), limit: int
-) -> Sequence[Upload]:
-    """Uploads in progress by key and id, behind the (key, id) `after`."""
-    key, upload = after
-    beyond = or_(table.c.key > key, and_(table.c.key == key, table.c.id > upload))
-    query = select(table).where(table.c.bucket == bucket.id, table.c.key >= prefix, beyond)
-    end = end_of(prefix)
-    if end is not None:
-        query = query.where(table.c.key < end)
-    rows = connection.execute(query.order_by(table.c.key, table.c.id).limit(limit))
-    return [_upload(row) for row in rows]
+def page(connection: Connection, bucket: Bucket, wanted: Wanted) -> Page[Upload]:
+    """One page of the uploads in progress, by key and id."""
+
+    def rows(start: Position, end: str | None, limit: int) -> list[Upload]:
+        query = select(table).where(table.c.bucket == bucket.id, *between(table.c.key, start.key, end))
+        if start.row is not None:
+            query = query.where(or_(table.c.key > start.key, table.c.id > start.row))
+        found = connection.execute(query.order_by(table.c.key, table.c.id).limit(limit))
+        return [_upload(row) for row in found]
+
+    return object_listing.page(rows, wanted, lambda last: Position(last.key, last.id))
 
 
 def _upload(row: Row[tuple[object, ...]]) -> Upload:

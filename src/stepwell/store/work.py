@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    func,
     or_,
     select,
     update,
@@ -71,6 +72,11 @@ def next_due(connection: Connection) -> float | None:
     """When the next row that nobody holds comes due."""
     query = select(table.c.due).where(table.c.due.is_not(None), table.c.lease_token.is_(None))
     return connection.execute(query.order_by(table.c.due).limit(1)).scalar_one_or_none()
+
+
+def count(connection: Connection) -> int:
+    """How many things have something left to do."""
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def lease(transaction: Transaction, subject: str, token: str, now: float, expires: float) -> Lease | None:

@@ -14,11 +14,14 @@ from unittest import mock
 import boto3
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
+from sagemaker.lambda_helper import Lambda
 from sagemaker.model import Model
 from sagemaker.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor
 from sagemaker.sklearn.estimator import SKLearn
 from sagemaker.sklearn.processing import SKLearnProcessor
+from sagemaker.transformer import Transformer
+from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
 from sagemaker.workflow.condition_step import ConditionStep
 from sagemaker.workflow.conditions import (
     ConditionEquals,
@@ -32,7 +35,6 @@ from sagemaker.workflow.execution_variables import ExecutionVariables
 from sagemaker.workflow.fail_step import FailStep
 from sagemaker.workflow.functions import Join, JsonGet
 from sagemaker.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
-from sagemaker.lambda_helper import Lambda
 from sagemaker.workflow.model_step import ModelStep
 from sagemaker.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline
@@ -41,18 +43,22 @@ from sagemaker.workflow.pipeline_definition_config import PipelineDefinitionConf
 from sagemaker.workflow.properties import PropertyFile
 from sagemaker.workflow.retry import SageMakerJobExceptionTypeEnum, SageMakerJobStepRetryPolicy
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep, TuningStep
-from sagemaker.transformer import Transformer
-from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
 
 HERE = Path(__file__).parent
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/own:1"
+NO_TELEMETRY = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 def session() -> PipelineSession:
     boto = boto3.Session("testing", "testing", region_name="us-east-1")
-    made = PipelineSession(boto_session=boto, sagemaker_client=mock.MagicMock(), default_bucket="bucket")
+    made = PipelineSession(
+        boto_session=boto,
+        sagemaker_client=mock.MagicMock(),
+        default_bucket="bucket",
+        sagemaker_config=NO_TELEMETRY,
+    )
     made.account_id = lambda: "123456789012"
     made.upload_data = lambda path, bucket, key_prefix, **_: f"s3://{bucket}/{key_prefix}/{Path(path).name}"
     made.upload_string_as_file_body = lambda body, desired_s3_uri, **_: desired_s3_uri

@@ -34,7 +34,7 @@ def loads(data: bytes) -> object:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise _malformed() from None
-    if data.count(b"[") + data.count(b"{") > DEEPEST and _depth(data) > DEEPEST:
+    if data.count(b"[") + data.count(b"{") > DEEPEST and _is_deep(value):
         raise _malformed()
     return value
 
@@ -70,9 +70,7 @@ def decode(shape: Shape, value: Any) -> Any:
         case "structure", dict():
             wires = {member.wire_name: member for member in shape.members.values()}
             return {
-                wires[name].name: _decode_member(wires[name], item)
-                for name, item in value.items()
-                if name in wires
+                wires[name].name: _decode_member(wires[name], item) for name, item in value.items() if name in wires
             }
         case "list", list():
             return [_decode_member(shape.element, item) for item in value]
@@ -212,22 +210,19 @@ def _encode_float(value: float) -> float | str:
     return value if math.isfinite(value) else texts.write_float(value)
 
 
-def _depth(data: bytes) -> int:
-    """How deeply brackets nest outside of strings."""
-    depth = deepest = 0
-    is_text = is_escaped = False
-    for byte in data:
-        if is_text:
-            is_text = is_escaped or byte != 0x22
-            is_escaped = byte == 0x5C and not is_escaped
-        elif byte == 0x22:
-            is_text = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
+def _is_deep(value: object) -> bool:
+    """Whether containers nest beyond DEEPEST; goes down level by level."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -6,6 +6,7 @@ documents, and the failure file whose first 1024 characters become FailureReason
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -13,6 +14,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+def package(name: str) -> Any:
+    """A module of the environment, loaded when first needed: start-up counts, and type checkers have none of them."""
+    return importlib.import_module(name)
 
 
 class ClientError(Exception):
@@ -70,9 +76,9 @@ def write_failure(place: Tree, message: str) -> None:
         path.write_text(message, encoding="utf-8")
 
 
-def start_logging(form: str, name: str, level: int = logging.INFO) -> logging.Logger:
+def start_logging(form: str, name: str, dates: str | None = None) -> logging.Logger:
     """A logger whose lines go to stderr at once, in the form of AWS's container of that kind."""
-    logging.basicConfig(format=form, level=level, stream=sys.stderr, datefmt=None)
+    logging.basicConfig(format=form, level=logging.INFO, stream=sys.stderr, datefmt=dates)
     for chatty in ("boto3", "botocore", "s3transfer", "urllib3"):
-        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     return logging.getLogger(name)

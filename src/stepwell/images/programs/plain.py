@@ -19,7 +19,7 @@ def train() -> int:
         os.execv(program, [program])
     return _refuse(
         "This image has no program named 'train' on its PATH."
-        " Pass AlgorithmSpecification.ContainerEntrypoint, for example ['python3', '/opt/ml/input/data/code/train.py']."
+        " Pass AlgorithmSpecification.ContainerEntrypoint, such as ['python3', '/opt/ml/input/data/code/train.py']."
     )
 
 
@@ -27,7 +27,7 @@ def process() -> int:
     """A processing job without an entrypoint has nothing to run in any of our images."""
     return _refuse(
         "This image has no command of its own."
-        " Pass AppSpecification.ContainerEntrypoint, for example ['python3', '/opt/ml/processing/input/code/run.py']."
+        " Pass AppSpecification.ContainerEntrypoint, such as ['python3', '/opt/ml/processing/input/code/run.py']."
     )
 
 

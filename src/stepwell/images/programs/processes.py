@@ -1,7 +1,7 @@
 """Room images, inside the container: a process of the user's, run to its end. In: a command. Out: nothing, or
 `ClientError` in the form of AWS's toolkit, with the end of what the process wrote to stderr.
 
-stdout is handed on untouched; stderr passes through here, line by line, to be remembered. SIGTERM goes to the process.
+stdout is handed on untouched; stderr passes through here, line by line, to be remembered. SIGTERM is handed on.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _REMEMBERED = 700
 def run(command: list[str], folder: Path, failure: str) -> None:
     """Run `command` in `folder`. Raises ClientError headed `failure` when it does not exit with 0."""
     lines: deque[str] = deque(maxlen=200)
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-        previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        assert process.stderr is not None
-        # A thread, so that a grandchild holding on to stderr cannot keep us after the script has ended.
-        reader = Thread(target=_pass_on, args=(process.stderr, lines), daemon=True)
-        reader.start()
-        code = process.wait()
-        reader.join(timeout=2)
-        signal.signal(signal.SIGTERM, previous)
-        if code:
-            raise ClientError(_report(failure, code, _end(lines), command))
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, errors="replace")
+    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    assert process.stderr is not None
+    # A thread, and no closing of the pipe: a grandchild that holds on to stderr must not keep us waiting.
+    reader = Thread(target=_pass_on, args=(process.stderr, lines), daemon=True)
+    reader.start()
+    code = process.wait()
+    reader.join(timeout=2)
+    signal.signal(signal.SIGTERM, previous)
+    if code:
+        raise ClientError(_report(failure, code, _end(lines), command))
 
 
 def _pass_on(stream: IO[str], lines: deque[str]) -> None:
@@ -44,7 +44,7 @@ def _pass_on(stream: IO[str], lines: deque[str]) -> None:
 
 
 def _report(failure: str, code: int, message: str, command: list[str]) -> str:
-    """A signal's number becomes 128 + number, as a shell would say it; 137 is what the kernel does when memory ends."""
+    """Death by a signal is 128 + its number, as a shell says it; 137 is what the kernel does when memory ends."""
     code = code if code >= 0 else 128 - code
     extra = 'ExtraInfo "OutOfMemory: Process killed by SIGKILL (signal 9)"\n' if code == 137 else ""
     return f'{failure}:\nExitCode {code}\nErrorMessage "{message}"\n{extra}Command "{" ".join(command)}"'

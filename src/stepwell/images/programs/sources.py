@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlparse
 
-from .contract import ClientError
+from .contract import ClientError, package
 
 
 def bring(uri: str, folder: Path) -> None:
@@ -69,12 +69,10 @@ def _check(member: tarfile.TarInfo, folder: Path, archive: str) -> None:
 
 
 def _download(uri: str, path: Path) -> None:
-    import boto3  # type: ignore[import-untyped]
-
     place = urlparse(uri)
     key = place.path.lstrip("/")
     region = os.environ.get("AWS_REGION") or os.environ.get("SAGEMAKER_REGION")
-    client = boto3.client("s3", region_name=region, endpoint_url=os.environ.get("S3_ENDPOINT_URL"))
+    client = package("boto3").client("s3", region_name=region, endpoint_url=os.environ.get("S3_ENDPOINT_URL"))
     try:
         client.download_file(place.netloc, key, str(path))
     except client.exceptions.ClientError as error:

@@ -1,7 +1,7 @@
 """Room images, inside the container: what script mode tells the user's script. In: the configuration documents.
 Out: SM_* environment variables and command-line arguments, in the form of AWS's training toolkit.
 
-The names and forms are those of aws/sagemaker-training-toolkit (environment.py, mapping.py, ENVIRONMENT_VARIABLES.md).
+The names and forms are those of aws/sagemaker-training-toolkit (environment.py, mapping.py).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TypeGuard
 from urllib.parse import quote
 
 from stepwell.base.faults import Fault
@@ -50,13 +51,14 @@ def _statements(text: str) -> list[Mapping[str, object]]:
     if not isinstance(document, dict) or document.get("Version", "2008-10-17") not in VERSIONS:
         raise _malformed("Syntax errors in policy.")
     found = document.get("Statement")
-    statements: list[Mapping[str, object]] = found if isinstance(found, list) else [found]
-    if not statements or not all(_is_statement(statement) for statement in statements):
+    listed = found if isinstance(found, list) else [found]
+    statements = [statement for statement in listed if _is_statement(statement)]
+    if not statements or len(statements) < len(listed):
         raise _malformed("Syntax errors in policy.")
     return statements
 
 
-def _is_statement(statement: object) -> bool:
+def _is_statement(statement: object) -> TypeGuard[Mapping[str, object]]:
     if not isinstance(statement, Mapping) or statement.get("Effect") not in ("Allow", "Deny"):
         return False
     return len({"Action", "NotAction"} & statement.keys()) == 1

@@ -1,6 +1,6 @@
 """Room services/s3: bytes on their way in. In: a request with a body. Out: a blob whose checksums were found right.
 
-A body is bytes (from callers inside) or a stream of the gateway's with `read`, `length` and `trailers`. The stream
+A body is bytes (from callers inside) or a stream of the gateway's with `pieces`, `length` and `trailers`. The stream
 raises when the client is gone or the signature does not fit; then the blob is dropped, and no row was written.
 """
 
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.blobs.folder import Blob, Blobs, BlobWriter
-from stepwell.blobs.slices import CHUNK
 from stepwell.services.s3 import checksums, faults
 
 LARGEST = 5 << 30
@@ -30,7 +28,7 @@ class Body(Protocol):
     def length(self) -> int | None: ...
     @property
     def trailers(self) -> Mapping[str, str]: ...
-    def read(self, size: int, /) -> bytes: ...
+    def pieces(self) -> Iterator[bytes | memoryview]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +45,19 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bytes:
-    """Bytes as a body."""
+class Held:
+    """Bytes that are here already, as a body."""
 
-    stream: io.BytesIO
-    length: int
-    trailers: Mapping[str, str]
+    data: bytes | bytearray | memoryview
+    trailers: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, size: int, /) -> bytes:
-        return self.stream.read(size)
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """All of it."""
+        yield memoryview(self.data)
 
 
 def receive(blobs: Blobs, request: Document, also: Iterable[str] = ()) -> Received:
@@ -87,13 +89,13 @@ def reused(blobs: Blobs, name: str, size: int, wanted: Iterable[str]) -> Receive
 
 def _body(body: bytes | bytearray | memoryview | Body) -> Body:
     if isinstance(body, bytes | bytearray | memoryview):
-        return _Bytes(io.BytesIO(body), len(body), {})
+        return Held(body)
     return body
 
 
 def _pour(body: Body, writer: BlobWriter) -> None:
-    while data := body.read(CHUNK):
-        writer.write(data)
+    for piece in body.pieces():
+        writer.write(piece)
         if writer.size > LARGEST:
             raise faults.entity_too_large(writer.size, LARGEST)
     if body.length is not None and writer.size != body.length:

@@ -11,6 +11,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 
 from stepwell.base.documents import Document
+from stepwell.base.faults import Fault
 from stepwell.blobs import digests
 from stepwell.services.s3 import faults
 
@@ -87,6 +88,6 @@ def algorithms_of(checksum: Mapping[str, object]) -> list[str]:
     return [member.removeprefix("Checksum") for member in checksum if member != "ChecksumType"]
 
 
-def mismatch(name: str) -> faults.Fault:
+def mismatch(name: str) -> Fault:
     """What was sent is not what was received."""
-    return faults.Fault("BadDigest", f"The {name.upper()} you specified did not match the calculated checksum.")
+    return Fault("BadDigest", f"The {name.upper()} you specified did not match the calculated checksum.")

@@ -1,4 +1,4 @@
-"""Room services/s3: conditional requests. In: If-* members and what stands. Out: nothing, or the Fault that S3 answers.
+"""Room services/s3: conditional requests. In: If-* members and what stands. Out: nothing, or the Fault of S3.
 
 If-Match and If-None-Match win over their time-based kin (RFC 9110, section 13.2.2). ETags are compared without
 quotes. Times have whole seconds on the wire.

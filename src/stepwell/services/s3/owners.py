@@ -1,4 +1,4 @@
-"""Room services/s3: whose a bucket is, and whether the caller may touch it. In: a request. Out: its bucket, or a Fault.
+"""Room services/s3: whose a bucket is, and who may touch it. In: a request. Out: its bucket, or a Fault.
 
 Names of buckets are unique in the installation; a bucket of one account is closed to every other, because policies
 are stored but not evaluated. The region of a call does not matter: any regional client reaches any bucket.
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from stepwell.base import ids
 from stepwell.base.documents import Document
+from stepwell.base.faults import Fault
 from stepwell.services.registry import Call
 from stepwell.services.s3 import faults
 from stepwell.store import buckets
@@ -40,7 +41,7 @@ def key_of(request: Document) -> str:
     size = len(key.encode())
     if size > LONGEST_KEY:
         members = {"Size": size, "MaxSizeAllowed": LONGEST_KEY}
-        raise faults.Fault("KeyTooLongError", "Your key is too long", 400, members)
+        raise Fault("KeyTooLongError", "Your key is too long", 400, members)
     return key
 
 

@@ -1,0 +1,54 @@
+"""Room gateway/protocols: AWS JSON 1.0 and 1.1. In: POST / with X-Amz-Target and a JSON body. Out: JSON.
+
+Source: Smithy 2.0, "AWS JSON 1.0/1.1 protocol"; spec 06, sections 1 and 2.
+"""
+
+from __future__ import annotations
+
+from stepwell.base.documents import Document
+from stepwell.gateway.body import BodyStream
+from stepwell.gateway.protocols import jsonbody, limits
+from stepwell.gateway.protocols.problem import Problem
+from stepwell.gateway.request import Request
+from stepwell.gateway.responses import Response
+from stepwell.gateway.routing import Route
+from stepwell.spec.models import OperationModel, ServiceModel
+
+
+def parse(route: Route, request: Request, body: BodyStream) -> Document:  # noqa: ARG001 - all protocols' signature
+    """The JSON body. Raises Fault."""
+    return jsonbody.read(route.operation.input_shape, limits.whole(route.operation, body))
+
+
+def render(operation: OperationModel, output: Document, request_id: str) -> Response:
+    """The output as JSON; an operation without output answers with no body at all (spec 06, section 1)."""
+    content = jsonbody.write(operation.output_shape, output) if operation.output_shape else b""
+    return Response(200, _headers(operation.service, request_id), content)
+
+
+def fault(problem: Problem) -> Response:
+    """`__type` and the message, under the name the modelled exception gives it."""
+    headers = _headers(problem.service, problem.request_id)
+    return Response(problem.status, headers + query_error(problem), error_body(problem))
+
+
+def error_body(problem: Problem) -> bytes:
+    """The JSON that tells an error."""
+    modelled = problem.shape.members if problem.shape else {}
+    spelled = "Message" if "Message" in modelled else "message"
+    document = {"__type": problem.code, spelled: problem.message}
+    return jsonbody.dumps({**document, **problem.members})
+
+
+def query_error(problem: Problem) -> tuple[tuple[str, str], ...]:
+    """The header by which a service that used to speak query tells its old code (SQS)."""
+    if problem.service is None or "awsQueryCompatible" not in problem.service.metadata:
+        return ()
+    error = problem.shape.traits.get("error", {}) if problem.shape else {}
+    sender = "Receiver" if problem.is_ours else "Sender"
+    return (("x-amzn-query-error", f"{error.get('code', problem.code)};{sender}"),)
+
+
+def _headers(service: ServiceModel | None, request_id: str) -> tuple[tuple[str, str], ...]:
+    version = service.json_version if service else "1.1"
+    return (("x-amzn-RequestId", request_id), ("Content-Type", f"application/x-amz-json-{version}"))

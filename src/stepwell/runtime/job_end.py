@@ -1,0 +1,30 @@
+"""Room runtime: a job from the end of its containers on. In: a Record. Out: the event. All of it may be repeated."""
+
+from __future__ import annotations
+
+from stepwell.base.documents import Document
+from stepwell.container import collecting
+from stepwell.container.plan import Refusal
+from stepwell.machines.job import Event, Uploaded
+from stepwell.machines.job_outcomes import PLATFORM_FAILED, Verdict
+from stepwell.runtime import job_results
+from stepwell.runtime.job_records import Record
+from stepwell.runtime.job_tools import Tools, folder_of, log_of, plan_of
+from stepwell.services.registry import Site
+
+
+def upload(site: Site, tools: Tools, state: Record, verdict: Verdict) -> Event:
+    """Take the outputs that belong to the verdict to S3, and read what the containers tell."""
+    plan, place = plan_of(state), folder_of(site, state)
+    wanted = [each for each in plan.outputs if each.even_if_failed or verdict.status != "Failed"]
+    roots = [place.opt_ml(host) for host in plan.hosts]
+    members: Document = {}
+    try:
+        with log_of(plan, place) as report:
+            members = job_results.members(state, plan, verdict, place, report)
+            collecting.collect(wanted, roots, tools.objects(state.scope), place.scratch, report)
+    except Refusal as refusal:
+        return Uploaded(f"ClientError: {refusal}", members)
+    except OSError as error:
+        return Uploaded(f"{PLATFORM_FAILED} ({error})", members)
+    return Uploaded("", members)

@@ -1,0 +1,73 @@
+"""Room runtime: where a job lives on this machine: `<data>/jobs/<id>/<attempt>/<host>/`.
+
+The id derives from the ARN, so every server finds the same folder. A host's folder is the launcher's; beside its
+files lie `opt-ml` (the container's /opt/ml) and `python` (the container's own Python packages).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepwell.base import ids
+from stepwell.container import notices, tidying
+
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The folders of one attempt of a job."""
+
+    job: Path
+    attempt: int
+
+    @property
+    def root(self) -> Path:
+        return self.job / str(self.attempt)
+
+    @property
+    def scratch(self) -> Path:
+        """For archives on their way to S3."""
+        return self.root / "scratch"
+
+    def host(self, host: str) -> Path:
+        """The launcher's folder of `host`."""
+        return self.root / host
+
+    def opt_ml(self, host: str) -> Path:
+        """What the container of `host` sees as /opt/ml."""
+        return self.host(host) / "opt-ml"
+
+    def python(self, host: str) -> Path:
+        """The layer that the container's own packages go to."""
+        return self.host(host) / "python"
+
+    def log(self, host: str) -> Path:
+        """The log of `host`."""
+        return self.host(host) / notices.NAME
+
+    def make(self, hosts: tuple[str, ...]) -> None:
+        """Make the folders of these hosts; nobody but the server's user may look into them."""
+        self.job.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        for host in hosts:
+            self.host(host).mkdir(parents=True, exist_ok=True)
+
+    def empty(self) -> None:
+        """Remove everything of every attempt but the logs."""
+        for attempt in _entries(self.job):
+            for host in _entries(attempt):
+                tidying.remove_all_but(host, notices.NAME)
+
+    def erase(self) -> None:
+        """Remove everything, logs too."""
+        tidying.remove(self.job)
+
+
+def folder(data: Path, arn: str, attempt: int) -> JobFolder:
+    """The folders of that attempt of the job of `arn`, below the server's `data`."""
+    return JobFolder(data / "jobs" / ids.derived(20, arn, alphabet=ids.LOWER), attempt)
+
+
+def _entries(path: Path) -> list[Path]:
+    return [entry for entry in path.iterdir() if entry.is_dir()] if path.is_dir() else []

@@ -1,0 +1,127 @@
+"""Room runtime: a job up to its start: environment, data, containers. In: a Record. Out: the event, or None.
+
+Each function may have been cut off before and begins anew; only `launch` leaves something that may not be done
+twice, and the launcher knows what it started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stepwell.base import clock
+from stepwell.container import staging, tidying
+from stepwell.container.layout import Access
+from stepwell.container.plan import Plan, Refusal
+from stepwell.launchers.launcher import Absent
+from stepwell.machines.job import Downloaded, Event, Launched, Prepared, Refused
+from stepwell.machines.job_outcomes import PLATFORM_FAILED
+from stepwell.runtime import job_containers, job_results
+from stepwell.runtime.job_folders import JobFolder
+from stepwell.runtime.job_records import Record
+from stepwell.runtime.job_tools import IMAGE_PROBLEMS, Tools, folder_of, log_of, plan_of
+from stepwell.services.registry import Site
+from stepwell.store import logs, resources
+
+ASK_SECONDS = 0.5
+"""How often a download looks whether the job is to stop."""
+ACCESS_MARGIN_SECONDS = 3600.0
+"""How long a job's keys outlive its longest run."""
+SESSION = "SageMaker"
+"""The session name of a job's role, as in AWS's containers."""
+
+
+def or_refused(perform: Callable[[], Event | None]) -> Event | None:
+    """What cannot be done as asked, or not on this machine, ends the job instead of being tried for ever."""
+    try:
+        return perform()
+    except Refusal as refusal:
+        return Refused(f"ClientError: {refusal}")
+    except IMAGE_PROBLEMS as refusal:
+        return Refused(str(refusal))
+    except OSError as error:
+        return Refused(f"{PLATFORM_FAILED} ({error})")
+
+
+def prepare(site: Site, tools: Tools, state: Record, now: float) -> Event:
+    """Folders, log streams and the image's environment. Raises Refusal and IMAGE_PROBLEMS."""
+    plan, place = plan_of(state), folder_of(site, state)
+    place.make(plan.hosts)
+    _attach_logs(site, state, plan, place, now)
+    with log_of(plan, place) as report:
+        problem = job_containers.capacity_problem(plan)
+        if problem:
+            report(problem)
+            return Refused(problem)
+        image = tools.catalog.resolve(plan.image)
+        for line in (*plan.notices, *image.substitutions, *image.notes):
+            report(line)
+        tools.environments.prepare(image.recipe, report)
+    return Prepared(image.substitutions, job_results.definitions_member(state.document, image.entry))
+
+
+def _attach_logs(site: Site, state: Record, plan: Plan, place: JobFolder, now: float) -> None:
+    """A log stream for each host, which is the file that its supervisor writes."""
+    began = int(state.resource.created) + state.job.attempt - 1
+    with site.database.write() as transaction:
+        for host in plan.hosts:
+            stream, file = f"{state.name}/{host}-{began}", place.log(host).relative_to(site.data)
+            logs.attach(transaction, state.scope, state.kind.log_group, stream, str(file), now)
+
+
+def download(site: Site, tools: Tools, state: Record) -> Event | None:
+    """/opt/ml of every host; None when the job is to stop. Raises Refusal."""
+    plan, place = plan_of(state), folder_of(site, state)
+    roots = {host: place.opt_ml(host) for host in plan.hosts}
+    for root in roots.values():
+        tidying.remove(root)
+        root.mkdir(parents=True)
+    try:
+        with log_of(plan, place):
+            staging.lay_out(plan, roots, tools.objects(state.scope), _checkpoint(site, state))
+    except staging.Interrupted:
+        return None
+    return Downloaded()
+
+
+def _checkpoint(site: Site, state: Record) -> staging.Checkpoint:
+    asked = clock.monotonic()
+
+    def checkpoint() -> None:
+        nonlocal asked
+        if clock.monotonic() - asked < ASK_SECONDS:
+            return
+        asked = clock.monotonic()
+        with site.database.read() as connection:
+            row = resources.find(connection, state.resource.key)
+        if row is None or row.status == "Stopping":
+            raise staging.Interrupted
+
+    return checkpoint
+
+
+def launch(site: Site, tools: Tools, state: Record, now: float) -> Event:
+    """A container on every host that has none yet. Raises Refusal and IMAGE_PROBLEMS."""
+    plan, place = plan_of(state), folder_of(site, state)
+    absent = [host for host in plan.hosts if isinstance(tools.launcher.observe(place.host(host)), Absent)]
+    if absent:
+        image = tools.catalog.resolve(plan.image)
+        environment = tools.environments.prepare(image.recipe, lambda _line: None)
+        run = job_containers.Run(
+            plan,
+            image,
+            state.kind.command(image, state.document[state.kind.specification]),
+            environment,
+            _access(site, tools, state, plan, now),
+            deadline=now + plan.max_runtime_seconds,
+        )
+        for host in absent:
+            tools.launcher.launch(job_containers.container(run, host, place, tools.surroundings))
+    return Launched()
+
+
+def _access(site: Site, tools: Tools, state: Record, plan: Plan, now: float) -> Access:
+    seconds = plan.max_runtime_seconds + plan.grace_seconds + ACCESS_MARGIN_SECONDS
+    with site.database.write() as transaction:
+        keys = tools.issue(transaction, plan.role_arn, SESSION, now, seconds)
+    region, token = state.resource.key.region, keys.session_token or ""
+    return Access(region, site.endpoint, keys.access_key_id, keys.secret, token)

@@ -1,0 +1,69 @@
+"""Room runtime: what jobs are run with, and how a job's own things are found. In: a Record. Out: its plan and log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from stepwell.base import clock
+from stepwell.base.arn import Scope
+from stepwell.container import notices
+from stepwell.container.objects import Objects
+from stepwell.container.plan import Plan, Refusal
+from stepwell.images.catalog import Catalog, StrictRefused, UnknownImage
+from stepwell.images.environments import BuildFailed, Environments
+from stepwell.launchers.launcher import Launcher
+from stepwell.runtime.job_containers import Surroundings
+from stepwell.runtime.job_folders import JobFolder, folder
+from stepwell.runtime.job_records import Record
+from stepwell.services.registry import Site
+from stepwell.store.credentials import Credential
+from stepwell.store.database import Transaction
+
+IssueAccess = Callable[[Transaction, str, str, float, float], Credential]
+"""New keys for (role ARN, session name), from now on, for so many seconds: services.sts.sessions.issue."""
+
+Report = Callable[[str], None]
+"""Takes a line for the log of every host."""
+
+IMAGE_PROBLEMS = (UnknownImage, StrictRefused, BuildFailed)
+"""What `images` raises with a text that is a whole FailureReason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What jobs are run with."""
+
+    launcher: Launcher
+    catalog: Catalog
+    environments: Environments
+    objects: Callable[[Scope], Objects]
+    """S3 as the caller of that scope uses it."""
+    issue: IssueAccess
+    surroundings: Surroundings = field(default_factory=Surroundings)
+
+
+def plan_of(state: Record) -> Plan:
+    """What the job is to run. Raises Refusal."""
+    return state.kind.plan(state.name, state.arn, state.document)
+
+
+def folder_of(site: Site, state: Record) -> JobFolder:
+    """Where the job's present attempt lives."""
+    return folder(site.data, state.arn, state.job.attempt)
+
+
+@contextmanager
+def log_of(plan: Plan, place: JobFolder) -> Iterator[Report]:
+    """Writes into every host's log. What refuses the job inside the block is written there as well."""
+
+    def report(text: str) -> None:
+        for host in plan.hosts:
+            notices.write(place.host(host), text, clock.now())
+
+    try:
+        yield report
+    except (Refusal, *IMAGE_PROBLEMS) as refusal:
+        report(str(refusal))
+        raise

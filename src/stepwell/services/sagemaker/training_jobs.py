@@ -1,0 +1,140 @@
+"""Training jobs: a container that learns from channels and leaves a model. Spec 03, section 3."""
+
+from __future__ import annotations
+
+from stepwell.base.documents import Document
+from stepwell.base.faults import Fault, not_implemented, validation
+from stepwell.container.plan import ROOT, is_below_root
+from stepwell.container.training import CHECKPOINTS, MAX_RUNTIME_SECONDS
+from stepwell.machines.job_history import with_transition
+from stepwell.services.registry import Call, operation
+from stepwell.services.sagemaker import jobs
+from stepwell.services.sagemaker.jobs import Noun
+from stepwell.store import resources
+from stepwell.store.resources import Resource
+
+
+def _missing(_name: str) -> Fault:
+    return validation("Requested resource not found.")
+
+
+NOUN = Noun("training-job", "TrainingJob", "training job", _missing)
+DEFAULTS: Document = {
+    "EnableNetworkIsolation": False,
+    "EnableInterContainerTrafficEncryption": False,
+    "EnableManagedSpotTraining": False,
+}
+
+
+@operation
+def create_training_job(call: Call, request: Document) -> Document:
+    _check_algorithm(request)
+    _check_cluster(request.get("ResourceConfig", {}))
+    _check_channels(request.get("InputDataConfig", []))
+    jobs.require_s3(request["OutputDataConfig"]["S3OutputPath"], "OutputDataConfig")
+    if "CheckpointConfig" in request:
+        _check_checkpoints(request["CheckpointConfig"])
+    document = {
+        **DEFAULTS,
+        **{name: value for name, value in request.items() if name not in ("TrainingJobName", "Tags")},
+        "SecondaryStatus": "Starting",
+        "SecondaryStatusTransitions": with_transition((), "Starting", call.now),
+    }
+    document["StoppingCondition"] = {
+        "MaxRuntimeInSeconds": MAX_RUNTIME_SECONDS,
+        **request.get("StoppingCondition", {}),
+    }
+    return jobs.create(call, NOUN, request, document)
+
+
+@operation
+def describe_training_job(call: Call, request: Document) -> Document:
+    return jobs.describe(call, NOUN, request)
+
+
+@operation
+def list_training_jobs(call: Call, request: Document) -> Document:
+    # No job has a warm pool or a training plan: a list of those that do is empty.
+    filters = {"WarmPoolStatusEquals": "WarmPoolStatus", "TrainingPlanArnEquals": "TrainingPlanArn"}
+    members = tuple((member, request[asked]) for asked, member in filters.items() if asked in request)
+    return jobs.listed(call, NOUN, request, ("TrainingEndTime", "SecondaryStatus"), members)
+
+
+@operation
+def stop_training_job(call: Call, request: Document) -> Document:
+    return jobs.stop(call, NOUN, request, lambda row: _stopping(row, call.now))
+
+
+@operation
+def delete_training_job(call: Call, request: Document) -> Document:
+    return jobs.delete(call, NOUN, request)
+
+
+@operation
+def update_training_job(call: Call, request: Document) -> Document:
+    """Profiler settings and remote debugging of a running job; they are shown, and nothing acts on them."""
+    changes = {name: value for name, value in request.items() if name != "TrainingJobName"}
+    keep_alive = changes.pop("ResourceConfig", None)
+    with call.site.database.write() as transaction:
+        row = jobs.find(transaction.connection, call.scope, NOUN, request["TrainingJobName"])
+        if keep_alive is not None:
+            changes["ResourceConfig"] = {**row.document.get("ResourceConfig", {}), **keep_alive}
+        elif row.status not in jobs.ACTIVE:
+            raise validation(f"The request was rejected because the training job is in status {row.status}.")
+        resources.save(transaction, row.with_changes(call.now, **changes))
+    return {"TrainingJobArn": NOUN.arn(call.scope, row.name)}
+
+
+def _stopping(row: Resource, now: float) -> Document:
+    transitions = row.document.get("SecondaryStatusTransitions", ())
+    return {
+        "SecondaryStatus": "Stopping",
+        "SecondaryStatusTransitions": with_transition(transitions, "Stopping", now),
+    }
+
+
+def _check_algorithm(request: Document) -> None:
+    if "ServerlessJobConfig" in request:
+        raise not_implemented("sagemaker", "CreateTrainingJob with a ServerlessJobConfig")
+    algorithm = request.get("AlgorithmSpecification", {})
+    if "AlgorithmName" in algorithm:
+        if "TrainingImage" in algorithm:
+            raise validation("AlgorithmSpecification takes either TrainingImage or AlgorithmName, not both.")
+        raise not_implemented("sagemaker", "CreateTrainingJob with an AlgorithmName")
+    if not algorithm.get("TrainingImage", "").strip():
+        raise validation("AlgorithmSpecification.TrainingImage must name an image.")
+
+
+def _check_cluster(resources_asked: Document) -> None:
+    ways = (
+        "InstanceType" in resources_asked and resources_asked.get("InstanceCount", 0) > 0,
+        bool(resources_asked.get("InstanceGroups")),
+        bool(resources_asked.get("InstancePreferences")),
+    )
+    if sum(ways) != 1:
+        raise validation(
+            "ResourceConfig needs InstanceType and InstanceCount, or InstanceGroups, or InstancePreferences, "
+            "and only one of these."
+        )
+    groups = resources_asked.get("InstanceGroups", [])
+    jobs.refuse_doubled((group["InstanceGroupName"] for group in groups), "Instance group names")
+
+
+def _check_channels(channels: list[Document]) -> None:
+    jobs.refuse_doubled((channel["ChannelName"] for channel in channels), "Channel names")
+    for channel in channels:
+        name, source = channel["ChannelName"], channel["DataSource"]
+        if name in (".", ".."):
+            raise validation(f"{name!r} cannot be the name of a channel.")
+        if len(source) != 1:
+            raise validation(f"The DataSource of channel {name!r} needs exactly one source.")
+        if "S3DataSource" not in source:
+            raise not_implemented("sagemaker", f"CreateTrainingJob with a {next(iter(source))}")
+        jobs.require_s3(source["S3DataSource"]["S3Uri"], f"channel {name!r}")
+
+
+def _check_checkpoints(checkpoints: Document) -> None:
+    jobs.require_s3(checkpoints["S3Uri"], "CheckpointConfig")
+    path = checkpoints.get("LocalPath", CHECKPOINTS)
+    if not is_below_root(path):
+        raise validation(f"The LocalPath {path!r} of CheckpointConfig is not valid: it must be a path in {ROOT}.")

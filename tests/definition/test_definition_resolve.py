@@ -1,0 +1,164 @@
+"""Room definition, resolve and values: what expressions come to while an execution runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from stepwell.base.faults import Fault
+from stepwell.definition.expressions import Get, Join, JsonGet, PropertyFileReference, Tree
+from stepwell.definition.json_text import JSON
+from stepwell.definition.model import Pipeline, PropertyFile, Step
+from stepwell.definition.paths import parse_json_path, parse_path
+from stepwell.definition.resolve import ResolutionError, as_text, conform, resolve
+from stepwell.definition.values import StoredValues
+from stepwell.spec.models import operation
+
+EVAL = Step("Eval", "Processing", {}, "/Steps/0", property_files=(PropertyFile("Report", "out", "/a/r.json", "/x"),))
+PROPERTIES: dict[str, JSON] = {
+    "Eval": {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": {"S3Uri": "s3://b/out/"}}]}},
+    "Train": {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"}},
+    "Choose": {"Outcome": True},
+}
+FILES = {
+    "s3://b/out/a/r.json": '{"metrics": {"auc": {"value": 0.75}}, "ok": true, "none": null, "list": ["x", "y"]}',
+    "s3://b/results.json": '{"Result": 7}',
+    "s3://b/broken": "{",
+    "s3://b/deep": "[" * 100_000,
+}
+
+
+@dataclass
+class Reads:
+    """Counts what was read, and reads from FILES."""
+
+    uris: list[str] = field(default_factory=list)
+
+    def __call__(self, uri: str) -> str:
+        self.uris.append(uri)
+        if uri not in FILES:
+            raise Fault("NoSuchKey", "The specified key does not exist.", 404)
+        return FILES[uri]
+
+
+def values() -> StoredValues:
+    return StoredValues(
+        pipeline=Pipeline((EVAL,)),
+        parameters={"Count": 3, "Rate": 0.5, "Whole": 2.0, "Flag": False, "Text": "x"},
+        execution={"PipelineExecutionId": "abcdefghijkl"},
+        experiment={"ExperimentName": "e"},
+        properties=PROPERTIES.get,
+        read_text=Reads(),
+    )
+
+
+def get(text: str) -> Get:
+    return Get(parse_path(text))
+
+
+def json_get(path: str, source: PropertyFileReference | str | Get | Join | None = None) -> JsonGet:
+    return JsonGet(source or PropertyFileReference("Eval", "Report"), parse_json_path(path), path)
+
+
+@pytest.mark.parametrize(
+    ("tree", "value"),
+    [
+        (1, 1),
+        (None, None),
+        ({"a": [get("Parameters.Count")]}, {"a": [3]}),
+        (get("Parameters.Flag"), False),
+        (get("Execution.PipelineExecutionId"), "abcdefghijkl"),
+        (get("PipelineExperimentConfig.ExperimentName"), "e"),
+        (get("Steps.Train.ModelArtifacts.S3ModelArtifacts"), "s3://b/model.tar.gz"),
+        (get("Steps.Choose.Outcome"), True),
+        (get("Steps.Eval.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"), "s3://b/out/"),
+        (Join("-", ("a", 3, 0.5, True, None)), "a-3-0.5-true-null"),
+        (Join("/", (get("Parameters.Count"), get("Parameters.Whole"), get("Parameters.Flag"))), "3/2.0/false"),
+        (Join("", (Join("+", (1, 2)), json_get("ok"))), "1+2true"),
+        (Join(", ", ()), ""),
+        (json_get("metrics.auc.value"), 0.75),
+        (json_get("$.metrics['auc'].value"), 0.75),
+        (json_get("list[1]"), "y"),
+        (json_get("none"), None),
+        (json_get("Result", "s3://b/results.json"), 7),
+        (json_get("Result", Join("/", ("s3://b", "results.json"))), 7),
+    ],
+)
+def test_expressions_come_to_values(tree: Tree, value: JSON) -> None:
+    assert resolve(tree, values()) == value
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        (get("Parameters.None"), "Parameters.None is undefined."),
+        (get("Execution.TrainingJobName"), "Execution.TrainingJobName is undefined."),
+        (get("PipelineExperimentConfig.TrialName"), "PipelineExperimentConfig.TrialName is undefined."),
+        (get("Steps.Later.X"), "Steps.Later.X is undefined."),
+        (get("Steps.Train.ModelArtifacts.Other[0]"), "Steps.Train.ModelArtifacts.Other[0] is undefined."),
+        (get("ForEach.CurrentItem"), "ForEach.CurrentItem is undefined."),
+        (Join("", (get("Steps.Choose"),)), 'Expected a scalar value but found {"Outcome": true}.'),
+        (json_get("metrics.nothing"), "Invalid json path 'metrics.nothing'"),
+        (json_get("metrics"), "Invalid json path 'metrics': it leads to no scalar value."),
+        (json_get("a", PropertyFileReference("Eval", "Other")), "Steps.Eval.PropertyFiles.Other is undefined."),
+        (json_get("a", PropertyFileReference("No", "Report")), "Steps.No.PropertyFiles.Report is undefined."),
+        (json_get("a", "s3://b/broken"), "Contents of file s3://b/broken are not in valid JSON format."),
+        (json_get("a", "s3://b/deep"), "Contents of file s3://b/deep are not in valid JSON format."),
+        (
+            json_get("a", "s3://b/none"),
+            "Received an error while reading file s3://b/none from S3: NoSuchKey: The specified key does not exist.",
+        ),
+    ],
+)
+def test_what_has_no_value_says_why(tree: Tree, message: str) -> None:
+    with pytest.raises(ResolutionError) as refused:
+        resolve(tree, values())
+    assert str(refused.value) == message
+
+
+def test_an_output_without_uri_leaves_its_file_undefined() -> None:
+    bare = StoredValues(Pipeline((EVAL,)), {}, {}, lambda _: {}, Reads())
+    with pytest.raises(ResolutionError, match=r"Steps\.Eval\.ProcessingOutputConfig.* is undefined\."):
+        resolve(json_get("a"), bare)
+
+
+def test_nothing_is_read_before_it_is_needed() -> None:
+    reads = Reads()
+    asked: list[str] = []
+    lazy = StoredValues(Pipeline(()), {"P": 1}, {}, lambda step: asked.append(step), reads)
+    assert resolve([get("Parameters.P"), 2], lazy) == [1, 2]
+    assert (reads.uris, asked) == ([], [])
+
+
+def test_a_step_may_know_more_variables() -> None:
+    assert resolve(get("Execution.TrainingJobName"), values().with_execution(TrainingJobName="t")) == "t"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3, "3"), (-1, "-1"), (0.5, "0.5"), (2.0, "2.0"), (True, "true"), (False, "false"), (None, "null"), ("é", "é")],
+)
+def test_scalars_as_text(value: bool | int | float | str | None, text: str) -> None:
+    assert as_text(value) == text
+
+
+def test_numbers_become_text_where_the_operation_wants_it() -> None:
+    shape = operation("sagemaker", "CreateTrainingJob").input_shape
+    assert shape is not None
+    request: JSON = {
+        "HyperParameters": {"depth": 3, "rate": 0.1, "flag": True, "text": "t"},
+        "AlgorithmSpecification": {"ContainerArguments": ["--n", 5], "TrainingInputMode": "File"},
+        "ResourceConfig": {"InstanceCount": 2, "VolumeSizeInGB": 30},
+        "EnableManagedSpotTraining": True,
+        "NotThere": {"n": 1},
+        "Tags": "not a list",
+    }
+    assert conform(request, shape) == {
+        "HyperParameters": {"depth": "3", "rate": "0.1", "flag": "true", "text": "t"},
+        "AlgorithmSpecification": {"ContainerArguments": ["--n", "5"], "TrainingInputMode": "File"},
+        "ResourceConfig": {"InstanceCount": 2, "VolumeSizeInGB": 30},
+        "EnableManagedSpotTraining": True,
+        "NotThere": {"n": 1},
+        "Tags": "not a list",
+    }

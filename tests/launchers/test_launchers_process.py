@@ -1,0 +1,185 @@
+"""The process launcher, under every isolation of this host: the conformance suite, and what is its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from launcher_conformance import LauncherConformance, Make, eventually, finish, is_alive, wait
+
+from stepwell.launchers import records
+from stepwell.launchers.isolation import Isolation
+from stepwell.launchers.launcher import Absent, Exited, Launcher, Lost, Mount, Running
+from stepwell.launchers.process import ProcessLauncher
+
+
+class TestProcessLauncher(LauncherConformance):
+    @pytest.fixture
+    def launcher(self, isolation: Isolation) -> Launcher:
+        return ProcessLauncher(isolation)
+
+    def test_a_killed_server_loses_nothing(self, isolation: Isolation, make: Make) -> None:
+        """The server dies right after the spawn, having noted nothing; another one takes over."""
+        container = make(script="echo ran >> /opt/ml/runs; read line < /opt/ml/go; exit 9")
+        os.mkfifo(container.folder / "opt ml" / "go")
+        server = os.fork()
+        if server == 0:
+            try:
+                ProcessLauncher(isolation).launch(container)
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(server, 0)
+        successor = ProcessLauncher(isolation)
+        assert isinstance(successor.observe(container.folder), Running)
+        assert isinstance(successor.launch(container), Running)
+        (container.folder / "opt ml" / "go").write_text("go\n")
+        exited = wait(successor, container.folder)
+        assert isinstance(exited, Exited)
+        assert exited.code == 9
+        assert (container.folder / "opt ml" / "runs").read_text() == "ran\n"
+
+    def test_a_killed_supervisor_is_a_lost_container(self, launcher: Launcher, make: Make, marker: str) -> None:
+        container = make(script=f"echo ran >> /opt/ml/runs; (setsid sleep {marker} &); echo ready; sleep {marker}")
+        self.start(launcher, container)
+        running = launcher.observe(container.folder)
+        assert isinstance(running, Running)
+        os.kill(running.pid, signal.SIGKILL)
+        lost = wait(launcher, container.folder)
+        assert isinstance(lost, Lost)
+        assert "killed" in lost.reason
+        eventually(lambda: not is_alive(marker))
+        assert launcher.launch(container) == lost
+        assert (container.folder / "opt ml" / "runs").read_text() == "ran\n"
+
+    def test_a_supervisor_killed_at_any_moment_runs_nothing_twice(self, launcher: Launcher, make: Make) -> None:
+        outcomes = set()
+        for delay in range(0, 30, 2):
+            container = make(script="echo ran >> /opt/ml/runs")
+            running = launcher.launch(container)
+            assert isinstance(running, Running)
+            time.sleep(delay / 1000)
+            try:
+                os.kill(running.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            eventually(lambda folder=container.folder: not records.is_locked(folder))  # type: ignore[misc]
+            outcome = launcher.observe(container.folder)
+            outcomes.add(type(outcome))
+            if outcome == Absent():
+                assert finish(launcher, container).code == 0
+            else:
+                assert launcher.launch(container) == outcome
+            runs = container.folder / "opt ml" / "runs"
+            if isinstance(launcher.observe(container.folder), Exited):
+                assert runs.read_text() == "ran\n"
+            else:
+                assert not runs.exists() or runs.read_text() == "ran\n"
+        assert Absent in outcomes
+        assert outcomes <= {Absent, Lost, Exited}
+
+    def test_signals_that_end_a_server_do_not_end_its_jobs(self, launcher: Launcher, make: Make) -> None:
+        container = make(script="echo ready; read line < /opt/ml/go; exit 2")
+        os.mkfifo(container.folder / "opt ml" / "go")
+        self.start(launcher, container)
+        running = launcher.observe(container.folder)
+        assert isinstance(running, Running)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(running.pid, number)
+        (container.folder / "opt ml" / "go").write_text("go\n")
+        exited = wait(launcher, container.folder)
+        assert isinstance(exited, Exited)
+        assert (exited.code, exited.stopped) == (2, False)
+
+    def test_the_supervisor_shows_no_secrets(self, launcher: Launcher, make: Make) -> None:
+        secret = "wJalrXUtnFEMI"
+        container = make(script="echo ready; sleep 1000", environment={"PATH": "/usr/bin:/bin", "SECRET": secret})
+        self.start(launcher, container)
+        running = launcher.observe(container.folder)
+        assert isinstance(running, Running)
+        for process in (running.pid, *records.processes.children(running.pid)):
+            command = Path(f"/proc/{process}/cmdline").read_bytes()
+            assert secret.encode() not in command
+        assert secret.encode() not in Path(f"/proc/{running.pid}/environ").read_bytes()
+        launcher.stop(container.folder)
+        wait(launcher, container.folder)
+
+    def test_a_wish_to_stop_is_seen_without_the_nudge(self, launcher: Launcher, make: Make) -> None:
+        """The server died between leaving the wish and the nudge; the supervisor looks every few seconds."""
+        container = make(script="echo ready; sleep 1000")
+        self.start(launcher, container)
+        (container.folder / records.STOP).touch()
+        exited = wait(launcher, container.folder)
+        assert isinstance(exited, Exited)
+        assert exited.stopped
+
+    def test_a_recycled_process_id_is_no_supervisor(self, launcher: Launcher, make: Make) -> None:
+        container = make(script="true")
+        (container.folder / records.LOCK).write_text(f"{os.getpid()} 12345\n")
+        assert records.supervisor(container.folder) is None
+        assert launcher.observe(container.folder) == Absent()
+        assert finish(launcher, container).code == 0
+
+    def test_no_zombies_and_no_descriptors_are_left(self, launcher: Launcher, make: Make) -> None:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            finish(launcher, make(script="true"))
+        launcher.observe(Path("/nonexistent"))
+        eventually(lambda: self.observed_children(launcher) == [])
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+    def observed_children(self, launcher: Launcher) -> list[int]:
+        launcher.observe(Path("/nonexistent"))
+        return [
+            pid
+            for pid in records.processes.children(os.getpid())
+            if b"stepwell" in Path(f"/proc/{pid}/cmdline").read_bytes() or self.is_zombie(pid)
+        ]
+
+    def is_zombie(self, pid: int) -> bool:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"command": ()},
+            {"command": ("a\0b",)},
+            {"environment": {"A": "\0"}},
+            {"environment": {"A=B": "c"}},
+            {"environment": {"": "c"}},
+        ],
+    )
+    def test_what_no_process_can_be_given(self, launcher: Launcher, make: Make, fields: dict[str, object]) -> None:
+        container = make(script="true")
+        with pytest.raises(ValueError, match=r"command|environment"):
+            launcher.launch(replace(container, **fields))  # type: ignore[arg-type]
+        assert launcher.observe(container.folder) == Absent()
+
+    def test_a_large_environment(self, launcher: Launcher, make: Make) -> None:
+        environment = {"PATH": "/usr/bin:/bin", **{f"SM_HP_{n}": "x" * 2500 for n in range(100)}}
+        container = make(script='test "${#SM_HP_99}" = 2500', environment=environment)
+        assert finish(launcher, container).code == 0
+
+    def test_the_interpreter_of_the_server_can_be_mounted(self, launcher: Launcher, make: Make) -> None:
+        base = Path(sys.base_prefix).resolve()
+        if base.is_relative_to("/usr"):
+            pytest.skip("the interpreter is part of the system and visible without a mount")
+        container = make(f"{base}/bin/python3", "-I", "-c", "import ssl, sqlite3; print(40 + 2)")
+        container = replace(container, mounts=(*container.mounts, Mount(base, str(base))))
+        assert finish(launcher, container).code == 0
+        assert (container.folder / "log").read_bytes().endswith(b" 42\n")
+
+
+@pytest.mark.parametrize("target", ["", "opt/ml", "/", "//opt", "/opt/../etc", "/opt/", "/proc", "/proc/sys", "/a/./b"])
+def test_mount_targets_that_are_refused(target: str) -> None:
+    with pytest.raises(ValueError, match="mount target"):
+        Mount(Path("/tmp"), target)
+
+
+def test_mount_sources_are_absolute() -> None:
+    with pytest.raises(ValueError, match="mount source"):
+        Mount(Path("tmp"), "/tmp/x")
