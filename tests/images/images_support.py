@@ -104,7 +104,7 @@ class Container:
 
     def run(self, python: Path, *arguments: str, variables: Mapping[str, str] = {}) -> Ran:
         """`python /opt/stepwell <arguments>` as in a container, to its end."""
-        self._configure()
+        self.configure()
         process = subprocess.run(
             [python, commands.PROGRAMS, *arguments],
             cwd="/",
@@ -126,7 +126,8 @@ class Container:
             "TRAINING_JOB_NAME": "job-1",
         }
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
+        """Write the configuration documents."""
         documents = {
             "hyperparameters": self.hyperparameters,
             "inputdataconfig": self.channels,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from launcher_conformance import LauncherConformance, Make, eventually, finish, is_alive, wait
 
-from stepwell.launchers import records
+from stepwell.launchers import processes, records
 from stepwell.launchers.isolation import Isolation
 from stepwell.launchers.launcher import Absent, Exited, Launcher, Lost, Mount, Running
 from stepwell.launchers.process import ProcessLauncher
@@ -101,8 +101,8 @@ class TestProcessLauncher(LauncherConformance):
         self.start(launcher, container)
         running = launcher.observe(container.folder)
         assert isinstance(running, Running)
-        for process in (running.pid, *records.processes.children(running.pid)):
-            command = Path(f"/proc/{process}/cmdline").read_bytes()
+        for pid in (running.pid, *processes.children(running.pid)):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
             assert secret.encode() not in command
         assert secret.encode() not in Path(f"/proc/{running.pid}/environ").read_bytes()
         launcher.stop(container.folder)
@@ -136,7 +136,7 @@ class TestProcessLauncher(LauncherConformance):
         launcher.observe(Path("/nonexistent"))
         return [
             pid
-            for pid in records.processes.children(os.getpid())
+            for pid in processes.children(os.getpid())
             if b"stepwell" in Path(f"/proc/{pid}/cmdline").read_bytes() or self.is_zombie(pid)
         ]
 
@@ -174,7 +174,9 @@ class TestProcessLauncher(LauncherConformance):
         assert (container.folder / "log").read_bytes().endswith(b" 42\n")
 
 
-@pytest.mark.parametrize("target", ["", "opt/ml", "/", "//opt", "/opt/../etc", "/opt/", "/proc", "/proc/sys", "/a/./b"])
+@pytest.mark.parametrize(
+    "target", ["", "opt/ml", "/", "//opt", "/opt/../etc", "/opt/", "/proc", "/proc/sys", "/a/./b"]
+)
 def test_mount_targets_that_are_refused(target: str) -> None:
     with pytest.raises(ValueError, match="mount target"):
         Mount(Path("/tmp"), target)

@@ -11,6 +11,7 @@ from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.blobs.folder import Blobs
 from stepwell.services.registry import Door, Site
+from stepwell.store import tables  # noqa: F401 - every table is declared before the database is made
 from stepwell.store.database import Database
 
 
@@ -18,7 +19,6 @@ from stepwell.store.database import Database
 def site(tmp_path: Path) -> Iterator[Site]:
     database, blobs = Database(tmp_path / "stepwell.db"), Blobs(tmp_path / "blobs")
     yield Site(tmp_path, "123456789012", "http://127.0.0.1:0", database, blobs)
-    blobs._lock.close()
     database.close()
 
 

@@ -12,6 +12,7 @@ import email.utils
 import re
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stepwell.base.faults import Fault
 from stepwell.gateway.request import Request
@@ -196,6 +197,7 @@ def _header_moment(request: Request) -> tuple[str, float]:
     return text or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment)), moment
 
 
+@lru_cache(maxsize=256)
 def _basic_moment(text: str) -> float | None:
     if not re.fullmatch(r"\d{8}T\d{6}Z", text, re.ASCII):
         return None

@@ -98,7 +98,7 @@ def services(signing_name: str) -> tuple[ServiceModel, ...]:
 def _by_target(target: str, signing_name: str | None) -> Route:
     prefix, _, name = target.rpartition(".")
     for service in services(signing_name or ""):
-        if service.target_prefix == prefix and name in service.operation_names:
+        if service.target_prefix == prefix and service.has_operation(name):
             return Route(service.operation(name))
     raise Fault("UnknownOperationException", f"The requested operation {target[:200]} is not recognized.", 400)
 
@@ -108,7 +108,7 @@ def _by_action(request: Request, signing_name: str | None, form: bytes) -> Route
     action = next((value for name, value in fields if name == "Action"), "")
     names = (signing_name,) if signing_name else UNSIGNED_QUERY_SERVICES
     for service in (service for name in names for service in services(name)):
-        if service.protocol == "query" and action in service.operation_names:
+        if service.protocol == "query" and service.has_operation(action):
             return Route(service.operation(action), form=fields)
     text = f"The action {action[:200]} is not valid for this web service." if action else "Missing Action"
     raise Fault("InvalidAction" if action else "MissingAction", text, 400)

@@ -26,6 +26,7 @@ from stepwell.launchers.cage import (
     Ending,
     die_with_reader,
     prefer_for_out_of_memory_kill,
+    raise_descriptor_limit,
 )
 from stepwell.launchers.cgroups import Group
 from stepwell.launchers.order import Order
@@ -83,7 +84,13 @@ class BubblewrapCage(Cage):
         os.waitpid(self._monitor, 0)
         if self._init_handle >= 0:
             select.select([self._init_handle], [], [])
-        return read_report(self.told)
+        return read_report(self.told) or Ending(None, kernel.SIGKILL)
+
+    def explain(self, ending: Ending, program: str, last_line: bytes) -> Ending:
+        """bwrap says on the output why it could not set up the container or execute `program`, and nothing else."""
+        if read_report(self.told) is not None or not last_line.startswith(b"bwrap: "):
+            return ending
+        return read_complaint(program, last_line)
 
 
 def read_number(report: bytes, name: bytes) -> int | None:
@@ -93,26 +100,24 @@ def read_number(report: bytes, name: bytes) -> int | None:
     return int(digits) if found and digits.isdigit() else None
 
 
-def read_report(report: bytes) -> Ending:
-    """What the JSON lines tell. Without an exit code, it was killed or never came to life."""
+def read_report(report: bytes) -> Ending | None:
+    """What the JSON lines tell; None without an exit code: it was killed, or never came to life."""
     code = read_number(report, b"exit-code")
     if code is None:
-        return Ending(None, kernel.SIGKILL)
+        return None
     if 128 < code <= 128 + HIGHEST_SIGNAL:
         return Ending(None, code - 128)
     return Ending(code, None)
 
 
-def explain(ending: Ending, program: str, last_line: bytes, was_killed: bool) -> Ending:
-    """`ending`, or what bwrap said on the output when it could not set up the container or execute `program`."""
-    if ending.signal != kernel.SIGKILL or was_killed or not last_line.startswith(b"bwrap: "):
-        return ending
-    text = last_line.decode(errors="replace")
-    if last_line.startswith(EXECUTION_FAILED):
-        reason = text.rpartition(": ")[2]
-        code = NOT_EXECUTABLE if reason == os.strerror(errno.EACCES) else NOT_FOUND
-        return Ending(code, None, f"The command {program!r} could not be executed: {reason}.")
-    return Ending(None, None, f"The container could not be set up: {text}")
+def read_complaint(program: str, line: bytes) -> Ending:
+    """What bwrap's last words mean for a container that was to execute `program`."""
+    text = line.decode(errors="replace")
+    if not line.startswith(EXECUTION_FAILED):
+        return Ending(None, None, f"The container could not be set up: {text}")
+    reason = text.rpartition(": ")[2]
+    code = NOT_EXECUTABLE if reason == os.strerror(errno.EACCES) else NOT_FOUND
+    return Ending(code, None, f"The command {program!r} could not be executed: {reason}.")
 
 
 def start(order: Order, root: str, binds: list[Bind], output: int, group: Group | None) -> Cage:
@@ -166,6 +171,7 @@ def _become_bwrap(order: Order, arguments: int, output: int, report: int, group:
         os.dup2(output, 2)
         os.set_inheritable(report, True)
         os.umask(0o022)
+        raise_descriptor_limit()
         prefer_for_out_of_memory_kill()
         kernel.default_signals()
         kernel.block_only()

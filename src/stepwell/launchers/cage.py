@@ -10,6 +10,7 @@ ends when the container has ended.
 from __future__ import annotations
 
 import os
+import resource
 import select
 
 from stepwell.launchers import kernel
@@ -76,6 +77,18 @@ class Cage:
     def end(self) -> Ending:
         """Wait until everything inside is dead (the report must be over); how the command ended."""
         raise NotImplementedError
+
+    def explain(self, ending: Ending, program: str, last_line: bytes) -> Ending:
+        """`ending`, or what the `last_line` of output tells about a failure to execute `program`."""
+        del program, last_line
+        return ending
+
+
+def raise_descriptor_limit() -> None:
+    """As many open files as the host allows, as containers have them, and no core dumps."""
+    for limit, soft in ((resource.RLIMIT_NOFILE, None), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (hard if soft is None else soft, hard))
 
 
 def prefer_for_out_of_memory_kill() -> None:

@@ -88,13 +88,17 @@ class Group:
 
 def make(memory_bytes: int | None, process_limit: int) -> Group | None:
     """A group with these limits, or None when this process cannot have one that limits memory."""
-    mounts = _get(MOUNTS)
-    own = _get(OWN)
+    mounts, own = _get(MOUNTS), _get(OWN)
     try:
         group = _make_version_1(mounts, own) or _make_version_2(mounts, own)
-        if group is not None:
-            group.limit(memory_bytes, process_limit)
     except OSError:
+        return None
+    if group is None:
+        return None
+    try:
+        group.limit(memory_bytes, process_limit)
+    except OSError:
+        group.remove()
         return None
     return group
 

@@ -35,6 +35,7 @@ from stepwell.launchers.cage import (
     Ending,
     die_with_reader,
     prefer_for_out_of_memory_kill,
+    raise_descriptor_limit,
 )
 from stepwell.launchers.cgroups import Group
 from stepwell.launchers.order import Order
@@ -117,7 +118,9 @@ def _be_init(
         _leave_host(order)
         _build(root, binds)
         _redirect(output, report)
-        _limit(order.process_limit if has_one_user and group is None else None)
+        raise_descriptor_limit()
+        if has_one_user and group is None:
+            _limit_processes(order.process_limit)
         kernel.hide_from_peers()
         kernel.keep_capabilities(frozenset(CAPABILITIES.values()))
         kernel.no_new_privileges()
@@ -215,14 +218,11 @@ def _redirect(output: int, report: int) -> None:
     os.closerange(report + 1, 1 << 20)
 
 
-def _limit(process_limit: int | None) -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    if process_limit is not None:
-        _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-        limit = process_limit if most == resource.RLIM_INFINITY else min(process_limit, most)
-        resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+def _limit_processes(limit: int) -> None:
+    """For the one user of a user namespace of its own; it means nothing to real root."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
 
 
 def _execute(order: Order, report: int) -> None:

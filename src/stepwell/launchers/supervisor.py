@@ -42,7 +42,6 @@ class Run:
         self.output, self.output_end = os.pipe()
         self.control = os.open(f"{job.folder}/control", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.kill_at: float | None = None
-        self.was_killed = False
         self.stopped = False
         self.timed_out = False
         self.out_of_memory = False
@@ -63,13 +62,14 @@ class Run:
         binds = rootfs.prepare(root, self.job.hostname, self.job.mounts)
         self.group = cgroups.make(self.job.memory_bytes, self.job.process_limit)
         mark_started(self.job.folder)
-        isolation = bubblewrap if self.job.isolation == "bubblewrap" else namespaces
-        cage = isolation.start(self.job, root, binds, self.output_end, self.group)
+        start = bubblewrap.start if self.job.isolation == "bubblewrap" else namespaces.start
+        cage = start(self.job, root, binds, self.output_end, self.group)
         os.close(self.output_end)
         self._follow(cage)
         ending = cage.end()
         self._drain()
-        return self.judge(ending)
+        self._close_accounts(ending)
+        return cage.explain(ending, self.job.command[0], self.log.last_line)
 
     def _is_over_before_it_began(self) -> bool:
         self.stopped = self._is_stop_asked()
@@ -159,19 +159,15 @@ class Run:
         self._kill(cage)
 
     def _kill(self, cage: Cage) -> None:
-        self.was_killed = True
         self.kill_at = float("inf")
         cage.kill()
 
-    def judge(self, ending: Ending) -> Ending:
-        """What the limits say about `ending`."""
+    def _close_accounts(self, ending: Ending) -> None:
+        """What the control group has counted, and away with it."""
         if self.group is not None:
             self.peak = self.group.peak_memory_bytes()
             self.out_of_memory |= ending.code != 0 and self.group.out_of_memory()
             self.group.remove()
-        if self.job.isolation == "bubblewrap" and not self.out_of_memory:
-            return bubblewrap.explain(ending, self.job.command[0], self.log.last_line, self.was_killed)
-        return ending
 
     def record(self, ending: Ending) -> None:
         """Write the exit record: whole or not at all, and nothing after it."""

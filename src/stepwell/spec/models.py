@@ -232,9 +232,12 @@ class ServiceModel:
     def xml_namespace(self) -> str | None:
         return self._text("xmlNamespace")
 
-    @property
+    @cached_property
     def operation_names(self) -> tuple[str, ...]:
         return tuple(self._raw_operations)
+
+    def has_operation(self, name: str) -> bool:
+        return name in self._raw_operations
 
     def operation(self, name: str) -> OperationModel:
         """The operation called `name`. Raises UnknownOperationError."""

@@ -45,10 +45,10 @@ class Request:
 
 def create(step: Step, job: Job, origin: Origin, values: StoredValues, shape: Shape) -> Request:
     """The creation of what `step` makes; `shape` is that operation's input. Raises ResolutionError."""
-    name = _name(step, job, origin, values)
+    name = name_of(step, job, origin, values)
     if job.name_variable:
         values = values.with_execution(**{job.name_variable: name})
-    resolved = {name: resolve(tree, values) for name, tree in step.arguments.items()}
+    resolved = {member: resolve(tree, values) for member, tree in step.arguments.items()}
     request: Document = _conformed(resolved, shape)
     if job.named:
         request[job.name_member] = name
@@ -60,6 +60,16 @@ def create(step: Step, job: Job, origin: Origin, values: StoredValues, shape: Sh
         request = _with_experiment(request, step, origin)
     token = client_token(origin.execution_arn, step.name, origin.attempt)
     return Request(job.service, job.create, job.extend(request, origin.execution_arn, token), name)
+
+
+def name_of(step: Step, job: Job, origin: Origin, values: StoredValues) -> str:
+    """The derived name of what `step` makes; a name in the arguments is its prefix. Raises ResolutionError."""
+    if not job.named:
+        return ""
+    prefix = resolve(step.arguments.get(job.name_member), values)
+    if prefix is not None and not isinstance(prefix, str):
+        raise ResolutionError(f"{job.name_member} must be a string.")
+    return job_name(origin.execution_arn, step.name, origin.attempt, prefix or None, job.name_length)
 
 
 def describe(job: Job, name: str, arn: str) -> Request:
@@ -75,16 +85,6 @@ def stop(job: Job, name: str) -> Request | None:
 def metadata(job: Job, arn: str) -> Document:
     """The step's Metadata once it has been created."""
     return {job.metadata_key: {"Arn": arn}}
-
-
-def _name(step: Step, job: Job, origin: Origin, values: StoredValues) -> str:
-    """The derived name; a name in the arguments is its prefix."""
-    if not job.named:
-        return ""
-    prefix = resolve(step.arguments.get(job.name_member), values)
-    if prefix is not None and not isinstance(prefix, str):
-        raise ResolutionError(f"{job.name_member} must be a string.")
-    return job_name(origin.execution_arn, step.name, origin.attempt, prefix or None, job.name_length)
 
 
 def _conformed(arguments: Mapping[str, JSON], shape: Shape) -> Document:

@@ -54,7 +54,10 @@ def read(shape: Shape | None, data: bytes) -> Document:
 
 def dumps(value: object) -> bytes:
     """Compact JSON in UTF-8. Raises ValueError on what JSON cannot hold: a bug of ours."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _COMPACT.encode(value).encode()
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def write(shape: Shape | None, document: Mapping[str, object]) -> bytes:

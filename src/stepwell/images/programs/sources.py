@@ -49,7 +49,7 @@ def extract(archive: Path, folder: Path) -> None:
                 member.mode &= 0o777
                 member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
                 content.extract(member, folder)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, OSError) as error:
         raise ClientError(f"{archive.name} is not a readable tar archive: {error}") from error
 
 

@@ -35,6 +35,6 @@ def _name_of(marker: str | None) -> str | None:
     if marker is None:
         return None
     try:
-        return base64.urlsafe_b64decode(marker.encode()).decode()
+        return base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise Fault("ValidationError", "Invalid Marker. Use the Marker of the previous answer as it is.") from None

@@ -1,0 +1,221 @@
+"""Plans: what a request of either kind becomes, and the config files that a container reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepwell.base.documents import Document
+from stepwell.container import layout, plan, processing, training
+from stepwell.container.plan import Group, Input, Location, Output, Refusal
+
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012:processing-job/j"
+
+
+def processing_request(**more: object) -> Document:
+    return {
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}
+        },
+        "AppSpecification": {"ImageUri": "python:3.11", "ContainerEntrypoint": ["python3", "x.py"]},
+        "RoleArn": ROLE,
+        **more,
+    }
+
+
+def processing_input(**more: object) -> Document:
+    source = {"S3Uri": "s3://b/in", "LocalPath": "/opt/ml/processing/in", "S3DataType": "S3Prefix", **more}
+    return {"InputName": "data", "S3Input": source}
+
+
+def training_request(**more: object) -> Document:
+    return {
+        "TrainingJobName": "j",
+        "AlgorithmSpecification": {"TrainingImage": "python:3.11", "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://b/models/"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5},
+        **more,
+    }
+
+
+def channel(name: str = "train", **more: object) -> Document:
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://b/train"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **more}
+
+
+def test_a_processing_request_as_a_plan() -> None:
+    output = {"S3Uri": "s3://b/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "Continuous"}
+    made = processing.plan(
+        "j",
+        ARN,
+        processing_request(
+            ProcessingInputs=[
+                processing_input(S3DataDistributionType="ShardedByS3Key"),
+                {"InputName": "own", "AppManaged": True, "S3Input": {"S3Uri": "s3://b/x", "S3DataType": "S3Prefix"}},
+            ],
+            ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": output}]},
+            NetworkConfig={"EnableNetworkIsolation": True},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+        ),
+    )
+    assert made.hosts == ("algo-1", "algo-2")
+    assert made.inputs == (Input("data", Location("b", "in"), "/opt/ml/processing/in", sharded=True),)
+    assert made.outputs == (Output("out", "/opt/ml/processing/out", Location("b", "out")),)
+    assert "/opt/ml/processing/out" in made.folders
+    assert (made.network, made.max_runtime_seconds) == (False, 60)
+    assert made.notices == ('Output "out" is uploaded when the job ends, not continuously.',)
+
+
+def test_the_processing_config_holds_the_request_with_nulls() -> None:
+    config = processing.config("j", ARN, processing_request(ProcessingInputs=[processing_input()]))
+    assert config["ProcessingJobArn"] == ARN
+    assert config["AppSpecification"]["ContainerArguments"] is None
+    assert config["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] is None
+    assert config["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] == "FullyReplicated"
+    assert config["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/opt/ml/processing", True),
+        ("/opt/ml/processing/a/b", True),
+        ("/opt/ml/processing/", True),
+        ("/opt/ml/processing/../../etc", False),
+        ("/opt/ml/processing/a/..", False),
+        ("/opt/ml/processing\0", False),
+        ("/opt/ml/processingx", False),
+        ("/opt/ml/input", False),
+        ("/opt/ml", False),
+        ("opt/ml/processing", False),
+        ("//opt/ml/processing", False),
+        ("/", False),
+        ("", False),
+    ],
+)
+def test_local_paths_lie_below_opt_ml_processing(path: str, allowed: bool) -> None:
+    assert processing.is_local_path(path) is allowed
+    request = processing_request(ProcessingInputs=[processing_input(LocalPath=path)])
+    if allowed:
+        assert processing.plan("j", ARN, request).inputs
+    else:
+        with pytest.raises(Refusal, match="LocalPath"):
+            processing.plan("j", ARN, request)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ({"S3InputMode": "Pipe"}, "Pipe"),
+        ({"S3CompressionType": "Gzip"}, "Gzip"),
+        ({"S3Uri": "https://b/in"}, "not an S3 URI"),
+        ({"S3Uri": "s3:///in"}, "not an S3 URI"),
+    ],
+)
+def test_what_processing_cannot_do_is_said(source: Document, told: str) -> None:
+    with pytest.raises(Refusal, match=told):
+        processing.plan("j", ARN, processing_request(ProcessingInputs=[processing_input(**source)]))
+
+
+def test_a_training_request_as_a_plan() -> None:
+    made = training.plan(
+        "j",
+        ARN,
+        training_request(
+            HyperParameters={"a": "1"},
+            InputDataConfig=[channel(ContentType="text/csv"), channel("test", InputMode="FastFile")],
+            CheckpointConfig={"S3Uri": "s3://b/check"},
+            Environment={"X": "y"},
+        ),
+    )
+    assert [(each.name, each.target, each.optional) for each in made.inputs] == [
+        ("train", "/opt/ml/input/data/train", False),
+        ("test", "/opt/ml/input/data/test", False),
+        ("checkpoints", "/opt/ml/checkpoints", True),
+    ]
+    assert [(each.name, str(each.location), each.archive, each.even_if_failed) for each in made.outputs] == [
+        ("model", "s3://b/models/j/output/model.tar.gz", True, False),
+        ("output", "s3://b/models/j/output/output.tar.gz", True, True),
+        ("checkpoints", "s3://b/check", False, True),
+    ]
+    assert made.files["/opt/ml/input/config/hyperparameters.json"] == {"a": "1"}
+    assert made.files["/opt/ml/input/config/inputdataconfig.json"] == {
+        "train": {
+            "TrainingInputMode": "File",
+            "S3DistributionType": "FullyReplicated",
+            "RecordWrapperType": "None",
+            "ContentType": "text/csv",
+        },
+        "test": {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"},
+    }
+    assert made.environment == {"TRAINING_JOB_NAME": "j", "TRAINING_JOB_ARN": ARN, "X": "y"}
+    assert "FastFile" in made.notices[0]
+
+
+def test_an_uncompressed_model_keeps_its_files() -> None:
+    request = training_request(OutputDataConfig={"S3OutputPath": "s3://b/models", "CompressionType": "NONE"})
+    model, data = training.plan("j", ARN, request).outputs
+    assert (str(model.location), model.archive) == ("s3://b/models/j/output/model/", False)
+    assert (str(data.location), data.archive) == ("s3://b/models/j/output/output/", False)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (channel(InputMode="Pipe"), "Pipe"),
+        (channel(CompressionType="Gzip"), "Gzip"),
+        ({"ChannelName": "x", "DataSource": {"FileSystemDataSource": {}}}, "does not read from S3"),
+        (
+            {"ChannelName": "x", "DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile"}}},
+            "AugmentedManifestFile",
+        ),
+    ],
+)
+def test_what_training_cannot_do_is_said(given: Document, told: str) -> None:
+    with pytest.raises(Refusal, match=told):
+        training.plan("j", ARN, training_request(InputDataConfig=[given]))
+
+
+def test_instance_groups_number_their_hosts_on() -> None:
+    groups = [
+        {"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroupName": "lead"},
+        {"InstanceType": "ml.c5.large", "InstanceCount": 2, "InstanceGroupName": "rest"},
+    ]
+    made = training.plan("j", ARN, training_request(ResourceConfig={"InstanceGroups": groups}))
+    assert made.groups == (
+        Group("lead", "ml.m5.large", ("algo-1",)),
+        Group("rest", "ml.c5.large", ("algo-2", "algo-3")),
+    )
+    config = layout.resource_config(made, "algo-3")
+    assert config["current_host"] == "algo-3"
+    assert config["current_instance_type"] == "ml.c5.large"
+    assert config["current_group_name"] == "rest"
+    assert config["hosts"] == ["algo-1", "algo-2", "algo-3"]
+    assert config["instance_groups"][1] == {
+        "instance_group_name": "rest",
+        "instance_type": "ml.c5.large",
+        "hosts": ["algo-2", "algo-3"],
+    }
+
+
+def test_the_first_preferred_instance_type_is_taken() -> None:
+    preferences = [{"InstanceType": "ml.c5.large", "InstanceCount": 2}, {"InstanceType": "ml.m5.large"}]
+    made = training.plan("j", ARN, training_request(ResourceConfig={"InstancePreferences": preferences}))
+    assert made.groups == (Group("homogeneousCluster", "ml.c5.large", ("algo-1", "algo-2")),)
+
+
+def test_the_requests_own_variables_win() -> None:
+    made = processing.plan("j", ARN, processing_request(Environment={"LANG": "de_DE", "MINE": "1"}))
+    found = layout.variables(made, {"LANG": "en_US", "PIP": "1"}, ("/env/bin",), "eu-west-1")
+    assert found["PATH"].startswith("/env/bin:/usr/local/sbin:")
+    assert (found["LANG"], found["MINE"], found["PIP"]) == ("de_DE", "1", "1")
+    assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert (found["HOME"], found["PYTHONUNBUFFERED"]) == ("/root", "1")
+
+
+def test_locations() -> None:
+    assert plan.location("s3://b") == Location("b", "")
+    assert plan.location("s3://b/a/b") == Location("b", "a/b")
+    assert str(Location("b", "a/").below("c/d")) == "s3://b/a/c/d"
+    assert str(Location("b", "").below("c")) == "s3://b/c"
