@@ -64,7 +64,12 @@ def make_client(service: str, url: str, keys: tuple[tuple[str, str], ...]) -> An
         aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
         aws_session_token=known.get("AWS_SESSION_TOKEN"),
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=120),
+        config=Config(
+            # boto3 presigns with the old SigV2 unless told otherwise.
+            signature_version="s3v4" if service == "s3" else "v4",
+            retries={"total_max_attempts": 1},
+            read_timeout=120,
+        ),
     )
 
 

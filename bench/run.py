@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 IDLE_SECONDS = 2.0
+PLAIN_WIDTH = 120
 
 
 @dataclass
@@ -132,7 +133,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("start", "calls", "jobs"), help="measure this part alone")
     parser.add_argument("--jobs", type=int, default=20, help="how many trivial jobs to run")
     options = parser.parse_args()
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     with tempfile.TemporaryDirectory(prefix="stepwell-bench-") as name:
         folder = Path(name)
         if options.only in (None, "start"):

@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from stepwell.definition.graph import Graph, Requirement, Waiter, find_cycle, graph_of
@@ -100,6 +100,7 @@ def test_circles_are_found(steps: list[JSON], circle: tuple[str, ...] | None) ->
     assert find_cycle(graph(*steps)) == circle
 
 
+@settings(deadline=None)
 @given(some.sets(some.tuples(some.integers(0, 6), some.integers(0, 6)), max_size=14))
 def test_a_circle_is_one(edges: set[tuple[int, int]]) -> None:
     """What is found is a circle of real edges; nothing is found only when the steps can be put in order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from stepwell.definition.paths import (
@@ -86,6 +86,7 @@ def test_a_reference_that_starts_with_a_position_names_nothing() -> None:
 NAMES = some.text(some.characters(exclude_characters="'\"[]"), min_size=1)
 
 
+@settings(deadline=None)
 @given(some.lists(NAMES | some.integers(0, 999)))
 def test_rendered_parts_read_back(parts: list[str | int]) -> None:
     assert parse_parts(render(tuple(parts))) == tuple(parts)

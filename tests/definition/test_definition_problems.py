@@ -16,7 +16,7 @@ def test_an_error_tells_every_problem_and_where() -> None:
 
 def test_many_problems_are_counted() -> None:
     error = DefinitionError([Problem(f"/{number}", "x") for number in range(SHOWN + 5)])
-    assert error.message.endswith("; and 5 more problems.")
+    assert error.message.endswith("; and at least 5 more.")
     assert error.message.count("(at /") == SHOWN
     assert len(error.problems) == SHOWN + 5
 

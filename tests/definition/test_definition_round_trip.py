@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import string
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from stepwell.definition.conditions import COMPARISONS, Comparison, Condition, In, Not, Or
@@ -172,6 +172,7 @@ def text(pipeline: Pipeline) -> str:
     )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pipelines())
 def test_definitions_read_back(pipeline: Pipeline) -> None:
     assert parse(text(pipeline)) == pipeline

@@ -40,6 +40,11 @@ class RecordingDoor:
     objects: dict[str, bytes] = field(default_factory=dict)
     aborted: list[str] = field(default_factory=list)
 
+    def forget(self) -> None:
+        """Back to the beginning."""
+        for remembered in (self.answers, self.calls, self.objects, self.aborted):
+            remembered.clear()
+
     def call(self, scope: Scope, service: str, operation: str, params: Document) -> Document:
         cleaned = validation.check(models.operation(service, operation), params)
         self.calls.append((scope, service, operation, cleaned))
@@ -92,7 +97,15 @@ class RecordingDoor:
 class StoredKeys:
     """Keys by id."""
 
-    keys: dict[str, Key] = field(default_factory=lambda: {ACCESS_KEY: Key(SECRET, None, ACCOUNT, PRINCIPAL, None)})
+    keys: dict[str, Key] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Only the one key everybody uses."""
+        self.keys.clear()
+        self.keys[ACCESS_KEY] = Key(SECRET, None, ACCOUNT, PRINCIPAL, None)
 
     def find(self, access_key_id: str, now: float) -> Key | None:
         return self.keys.get(access_key_id)
@@ -105,6 +118,7 @@ class Running:
     door: RecordingDoor
     keys: StoredKeys
     port: int
+    clients: list[Any] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -119,7 +133,14 @@ class Running:
             aws_session_token=options.pop("token", None),
             region_name=REGION,
         )
-        return session.client(service, endpoint_url=self.url, config=config, **options)
+        client = session.client(service, endpoint_url=self.url, config=config, **options)
+        self.clients.append(client)
+        return client
+
+    def close_clients(self) -> None:
+        """Close the connections of all clients made so far."""
+        while self.clients:
+            self.clients.pop().close()
 
     def exchange(self, request: bytes, *, half_close: bool = False) -> bytes:
         """Send bytes as they are; everything the server answers until it closes the connection."""

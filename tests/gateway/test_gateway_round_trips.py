@@ -76,7 +76,7 @@ def serialized(operation: OperationModel, params: Document) -> tuple[Request, by
 
 def parsed(operation: OperationModel, request: Request, body: bytes) -> tuple[str, Document]:
     """What our gateway reads from the request: the operation it finds, and the parameters."""
-    form = body if routing.needs_form(request) else b""
+    form = body if routing.needs_form(request, operation.service.signing_name) else b""
     route = routing.route(request, operation.service.signing_name, form)
     params = CODECS[route.protocol].parse(route, request, BodyStream(Held(body)))
     payload = operation.input_shape.payload if operation.input_shape else None

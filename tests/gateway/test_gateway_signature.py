@@ -12,7 +12,7 @@ from gateway_signing import arrived, signed
 
 from stepwell.base import clock
 from stepwell.base.faults import Fault
-from stepwell.gateway import claims, refusals, signature
+from stepwell.gateway import authentication, claims, refusals, signature
 from stepwell.gateway.claims import Claim
 from stepwell.gateway.door import Key
 from stepwell.gateway.request import Request
@@ -22,13 +22,24 @@ KEY = Key("secret", None, "123456789012", "arn:aws:iam::123456789012:user/u", No
 PROTOCOLS = {"s3": "rest-xml", "sagemaker": "json", "lambda": "rest-json", "sts": "query"}
 
 
+@dataclasses.dataclass
+class OneKey:
+    """Keys that know one key, or none."""
+
+    key: Key | None
+
+    def find(self, access_key_id: str, now: float) -> Key | None:
+        return self.key
+
+
 def judged(request: Request, *, key: Key | None = KEY, body: bytes = b"{}", late: float = 0.0) -> Signer:
     """What the gateway does with a request, up to the point where it is believed."""
-    claim = claims.read(request)
-    assert claim is not None
+    hint = PROTOCOLS[claims.service_hint(request) or "s3"]
+    asking = authentication.claimant(request, OneKey(key), hint, clock.now() + late)
+    assert asking is not None
+    claim = asking.claim
     declared = signature.payload_hash(request, claim) or hashlib.sha256(body).hexdigest()
-    protocol = PROTOCOLS[claim.service]
-    return signature.verify(request, claim, key, declared, protocol, clock.now() + late)
+    return signature.verify(request, claim, asking.key, declared, PROTOCOLS[claim.service], asking.now)
 
 
 def refusal(request: Request, *, key: Key | None = KEY, late: float = 0.0) -> tuple[str, int]:

@@ -72,6 +72,7 @@ def test_a_failing_script_leaves_the_toolkits_failure_text(container: Container,
     )
     assert ran.failure.endswith(f'ValueError: no such column"\nCommand "{python} train.py -n 1"')
     assert "before" not in ran.failure
+    assert "before\n" in ran.errors
     assert "Reporting training FAILURE" in ran.errors
     assert not (container.root / "output" / "success").exists()
 
@@ -185,14 +186,14 @@ def test_a_missing_configuration_is_told_with_its_traceback(container: Container
 def test_sigterm_reaches_the_script(container: Container, python: Path) -> None:
     container.hyperparameters = {"sagemaker_program": "train.py"}
     script = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('SAVED', flush=True), sys.exit(0)))\n"
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'SAVED\\n'), os._exit(0)))\n"
         "print('READY', flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(20)\n"
     )
     container.file("code/train.py", script)
     container.configure()
-    command = [python, commands.PROGRAMS, "script-mode", "train"]
+    command = [str(python), str(commands.PROGRAMS), "script-mode", "train"]
     with subprocess.Popen(
         command, env=container.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -209,7 +210,7 @@ def test_a_background_child_does_not_hold_the_job(container: Container, python: 
     container.configure()
     log = container.file("stderr", "")
     with log.open("w") as errors:
-        command = [python, commands.PROGRAMS, "script-mode", "train"]
+        command = [str(python), str(commands.PROGRAMS), "script-mode", "train"]
         code = subprocess.run(command, env=container.environment(), stderr=errors, timeout=20).returncode
     child = next(int(line) for line in log.read_text().splitlines() if line.isdecimal())
     os.kill(child, signal.SIGKILL)

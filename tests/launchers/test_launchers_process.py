@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -117,6 +118,13 @@ class TestProcessLauncher(LauncherConformance):
         assert isinstance(exited, Exited)
         assert exited.stopped
 
+    def test_deleting_the_folder_ends_the_container(self, launcher: Launcher, make: Make, marker: str) -> None:
+        container = make(script=f"echo ready; sleep {marker}")
+        self.start(launcher, container)
+        assert is_alive(marker)
+        shutil.rmtree(container.folder)
+        eventually(lambda: not is_alive(marker))
+
     def test_a_recycled_process_id_is_no_supervisor(self, launcher: Launcher, make: Make) -> None:
         container = make(script="true")
         (container.folder / records.LOCK).write_text(f"{os.getpid()} 12345\n")
@@ -125,23 +133,17 @@ class TestProcessLauncher(LauncherConformance):
         assert finish(launcher, container).code == 0
 
     def test_no_zombies_and_no_descriptors_are_left(self, launcher: Launcher, make: Make) -> None:
-        before = len(list(Path("/proc/self/fd").iterdir()))
+        children = set(processes.children(os.getpid()))
+        descriptors = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(3):
             finish(launcher, make(script="true"))
-        launcher.observe(Path("/nonexistent"))
-        eventually(lambda: self.observed_children(launcher) == [])
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
-    def observed_children(self, launcher: Launcher) -> list[int]:
-        launcher.observe(Path("/nonexistent"))
-        return [
-            pid
-            for pid in processes.children(os.getpid())
-            if b"stepwell" in Path(f"/proc/{pid}/cmdline").read_bytes() or self.is_zombie(pid)
-        ]
+        def are_all_reaped() -> bool:
+            launcher.observe(Path("/nonexistent"))
+            return set(processes.children(os.getpid())) <= children
 
-    def is_zombie(self, pid: int) -> bool:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+        eventually(are_all_reaped)
+        assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
     @pytest.mark.parametrize(
         "fields",

@@ -128,41 +128,50 @@ def host(**how: object) -> HostEnd:
     return HostEnd("algo-1", **how)  # type: ignore[arg-type]
 
 
+def failed(reason: str) -> Verdict:
+    return Verdict("Failed", reason)
+
+
+ALGORITHM = "AlgorithmError: "
+SEE_LOGS = "AlgorithmError: See job logs for more information"
+UNSTARTABLE = "ClientError: CannotStartContainerError. The container cannot be started: "
+
+
 @pytest.mark.parametrize(
     ("kind", "hosts", "stopping", "verdict"),
     [
         ("training", [host(code=0)], False, COMPLETED),
         ("processing", [host(code=0), host(code=0)], False, COMPLETED),
-        ("training", [host(code=3)], False, Verdict("Failed", "AlgorithmError: , exit code: 3")),
-        ("training", [host(code=1, failure="Boom")], False, Verdict("Failed", "AlgorithmError: Boom, exit code: 1")),
-        ("training", [host(signal=9)], False, Verdict("Failed", "AlgorithmError: , exit code: 137")),
-        ("training", [host(signal=11)], False, Verdict("Failed", "AlgorithmError: , exit code: 139")),
-        ("processing", [host(code=3)], False, Verdict("Failed", "AlgorithmError: See job logs for more information")),
-        ("processing", [host(code=0), host(code=3)], False, Verdict("Failed", "AlgorithmError: See job logs for more information")),
-        ("training", [host(signal=9, out_of_memory=True)], False, Verdict("Failed", OUT_OF_MEMORY)),
+        ("training", [host(code=3)], False, failed(ALGORITHM + ", exit code: 3")),
+        ("training", [host(code=1, failure="Boom")], False, failed(ALGORITHM + "Boom, exit code: 1")),
+        ("training", [host(signal=9)], False, failed(ALGORITHM + ", exit code: 137")),
+        ("training", [host(signal=11)], False, failed(ALGORITHM + ", exit code: 139")),
+        ("processing", [host(code=3)], False, failed(SEE_LOGS)),
+        ("processing", [host(code=0), host(code=3)], False, failed(SEE_LOGS)),
+        ("training", [host(signal=9, out_of_memory=True)], False, failed(OUT_OF_MEMORY)),
         ("training", [host(signal=15, timed_out=True)], False, Verdict("Stopped", timed_out=True)),
         ("training", [host(code=0, timed_out=True)], False, Verdict("Stopped", timed_out=True)),
         ("training", [host(signal=15, stopped=True)], True, STOPPED),
         ("training", [host(code=3, stopped=True)], True, STOPPED),
         ("training", [host(stopped=True)], True, STOPPED),
         ("training", [host(code=0)], True, STOPPED),
-        ("training", [host(code=3)], True, Verdict("Failed", "AlgorithmError: , exit code: 3")),
-        ("training", [host(lost=True)], False, Verdict("Failed", PLATFORM_FAILED)),
-        ("training", [host(lost=True)], True, Verdict("Failed", PLATFORM_FAILED)),
-        ("training", [host(signal=15, stopped=True), host(code=2)], False, Verdict("Failed", "AlgorithmError: , exit code: 2")),
-        ("training", [host(code=0, message_is_text=False)], False, Verdict("Failed", NOT_UTF8)),
-        ("training", [host(code=4, message_is_text=False)], False, Verdict("Failed", "AlgorithmError: , exit code: 4")),
+        ("training", [host(code=3)], True, failed(ALGORITHM + ", exit code: 3")),
+        ("training", [host(lost=True)], False, failed(PLATFORM_FAILED)),
+        ("training", [host(lost=True)], True, failed(PLATFORM_FAILED)),
+        ("training", [host(signal=15, stopped=True), host(code=2)], False, failed(ALGORITHM + ", exit code: 2")),
+        ("training", [host(code=0, message_is_text=False)], False, failed(NOT_UTF8)),
+        ("training", [host(code=4, message_is_text=False)], False, failed(ALGORITHM + ", exit code: 4")),
         (
             "processing",
             [host(code=127, error="The command 'x' was not found.")],
             False,
-            Verdict("Failed", "ClientError: CannotStartContainerError. The container cannot be started: The command 'x' was not found."),
+            failed(UNSTARTABLE + "The command 'x' was not found."),
         ),
         (
             "processing",
             [host(error="no isolation")],
             False,
-            Verdict("Failed", f"{PLATFORM_FAILED} The container could not be started: no isolation"),
+            failed(f"{PLATFORM_FAILED} The container could not be started: no isolation"),
         ),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hypothesis import event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as some
 
 from stepwell.definition.json_text import JSON
@@ -232,7 +232,7 @@ INVARIANTS: list[Callable[[Run], None]] = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(some.data(), definitions(), some.none() | some.integers(1, 3))
 def test_every_execution_ends_and_keeps_the_invariants(
     data: some.DataObject, definition: str, max_parallel: int | None
@@ -260,7 +260,7 @@ def finish(run: Run) -> None:
     run.tell(StepSucceeded(observable(run.execution)[0]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(definitions())
 def test_a_stored_execution_is_the_same_execution(definition: str) -> None:
     execution = begin(plan_of(parse(definition)))

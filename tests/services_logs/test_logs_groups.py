@@ -131,6 +131,8 @@ def test_a_stream_is_made_once_and_deleted(logs: Logs) -> None:
     )
     (stream,) = logs("DescribeLogStreams", logGroupIdentifier="mine")["logStreams"]
     assert stream["arn"] == "arn:aws:logs:eu-west-1:123456789012:log-group:mine:log-stream:s"
+    by_arn = logs("DescribeLogStreams", logGroupIdentifier="arn:aws:logs:eu-west-1:123456789012:log-group:mine")
+    assert by_arn["logStreams"] == [stream]
     assert "lastEventTimestamp" not in stream
     logs("DeleteLogStream", logGroupName="mine", logStreamName="s")
     assert logs("DescribeLogStreams", logGroupName="mine")["logStreams"] == []
@@ -246,7 +248,7 @@ def test_tags_by_arn_and_by_name_are_the_same(logs: Logs) -> None:
     arn = "arn:aws:logs:eu-west-1:123456789012:log-group:mine"
     logs("TagResource", resourceArn=arn, tags={"a": "1", "b": "2"})
     logs("TagLogGroup", logGroupName="mine", tags={"a": "3", "c": "4"})
-    logs("UntagResource", resourceArn=f"{arn}:*", tagKeys=["b"])
+    logs("UntagResource", resourceArn=arn, tagKeys=["b"])
     assert logs("ListTagsLogGroup", logGroupName="mine") == {"tags": {"a": "3", "c": "4"}}
     logs("UntagLogGroup", logGroupName="mine", tags=["c"])
     assert logs("ListTagsForResource", resourceArn=arn) == {"tags": {"a": "3"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from stepwell.spec.models import operation
@@ -55,6 +55,7 @@ def test_the_same_cause_gives_the_same_name_and_another_cause_another() -> None:
         ("CreateModelPackage", "ClientToken"),
     ],
 )
+@settings(deadline=None, max_examples=25)
 @given(step=some.from_regex(r"[A-Za-z0-9\-_]{1,64}", fullmatch=True), attempt=some.integers(1, 21))
 def test_names_are_legal(service_operation: str, member: str, step: str, attempt: int) -> None:
     shape = operation("sagemaker", service_operation).input_shape

@@ -36,10 +36,17 @@ def _wrong(type_: StepType, parts: tuple[Part, ...], models: Models) -> str | No
     if not parts:
         return "it names no property of the step."
     if type_.job is None:
-        return None if len(parts) == 1 and parts[0] in type_.synthetic else _absent(parts, 0, type_.synthetic)
+        return _made_up(type_.synthetic, parts)
     shape = models(type_.job.service, type_.job.describe).output_shape
     assert shape is not None
     return _walk(shape, parts)
+
+
+def _made_up(known: Mapping[str, str], parts: tuple[Part, ...]) -> str | None:
+    """The same for properties that the engine makes up, which are scalars."""
+    if parts[0] not in known:
+        return _absent(parts, 0, known)
+    return _absent(parts, 1, {}) if parts[1:] else None
 
 
 def _walk(shape: Shape, parts: tuple[Part, ...]) -> str | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from stepwell.checks.running import Subject
 from stepwell.definition.expressions import PropertyFileReference
@@ -33,27 +33,28 @@ EXPERIMENT = ("ExperimentName", "TrialName")
 def check(subject: Subject) -> Iterator[Problem]:
     """One problem for each reference to something that is not there."""
     steps = {step.pointer: step for step in subject.pipeline.steps}
+    parameters = {parameter.name for parameter in subject.pipeline.parameters}
     for pointer, references in subject.references.items():
         for reference in references:
-            message = _wrong(reference, steps.get(pointer), subject)
+            message = _wrong(reference, steps.get(pointer), subject, parameters)
             if message:
                 yield Problem(reference.pointer, message)
 
 
-def _wrong(reference: Reference, reader: Step | None, subject: Subject) -> str | None:
+def _wrong(reference: Reference, reader: Step | None, subject: Subject, parameters: set[str]) -> str | None:
     match reference.target:
-        case PropertyFileReference(step, _):
+        case PropertyFileReference(step, _) | Path("Steps", step, _):
             return _wrong_step(step, reader, subject.pipeline.named)
-        case Path("Steps", step, _):
-            return _wrong_step(step, reader, subject.pipeline.named)
+        case Path("ForEach" | "IterationOutput"):
+            return None
+        case Path(_, name, parts) as path if parts:
+            return f"'{shown(name)}' is a single value: nothing can stand at '{shown(path)}'."
         case Path("Parameters", name, _):
-            return _unknown("parameter", name, [parameter.name for parameter in subject.pipeline.parameters])
+            return _unknown("parameter", name, parameters)
         case Path("Execution", name, _):
             return _unknown("execution variable", name, VARIABLES | _own_name(reader))
-        case Path("PipelineExperimentConfig", name, _):
+        case Path(_, name, _):
             return _unknown("experiment name", name, EXPERIMENT if subject.pipeline.experiment else ())
-        case _:
-            return None
 
 
 def _own_name(reader: Step | None) -> frozenset[str]:
@@ -73,7 +74,5 @@ def _wrong_step(name: str, reader: Step | None, named: Mapping[str, Step]) -> st
     return None
 
 
-def _unknown(
-    noun: str, name: str, known: frozenset[str] | Mapping[str, Step] | list[str] | tuple[str, ...]
-) -> str | None:
-    return None if name in known else f"Unknown {noun} '{shown(name)}'.{did_you_mean(name, known)}"
+def _unknown(noun: str, name: str, known: Collection[str]) -> str | None:
+    return None if name in known else f"Unknown {noun} '{shown(name)}'.{did_you_mean(name, sorted(known))}"

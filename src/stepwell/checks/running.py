@@ -1,12 +1,13 @@
 """Room checks: all rules over one pipeline.
 
-In: a pipeline and a way to the service models. Out: every problem, in the order of the definition. Rules are the
+In: a pipeline and a way to the service models. Out: its problems, in the order of the definition. Rules are the
 other modules of this folder; see its docstring.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +41,9 @@ class Subject:
         object.__setattr__(self, "references", {**by_step, "": tuple(of_pipeline(self.pipeline))})
 
 
+PER_RULE = 50
+"""How many problems of one rule are looked for; more would be told to nobody."""
+
 Check: TypeAlias = Callable[[Subject], Iterable[Problem]]
 
 
@@ -50,9 +54,9 @@ def _found() -> dict[str, Check]:
 
 
 def run(pipeline: Pipeline, models: Models) -> list[Problem]:
-    """Every problem of `pipeline`, in the order of the definition; empty when it may be stored."""
+    """The problems of `pipeline` in the order of the definition; empty when it may be stored."""
     subject = Subject(pipeline, models)
-    found = {problem for check in _found().values() for problem in check(subject)}
+    found = {problem for check in _found().values() for problem in itertools.islice(check(subject), PER_RULE)}
     return sorted(found, key=_place)
 
 

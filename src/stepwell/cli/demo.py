@@ -191,10 +191,11 @@ def start(account: Account, python: Path, arguments: list[str]) -> str:
             stderr=sink,
             check=False,
         )
-    lines = answer.stdout.decode(errors="replace").split()
-    if answer.returncode != 0 or not lines:
-        raise Disproof(f"pipeline.py failed:\n{tail(log.read_text(errors='replace'))}")
-    return lines[-1]
+    output = answer.stdout.decode(errors="replace")
+    if answer.returncode != 0 or not output.strip():
+        # The SDK's own traceback goes to standard output.
+        raise Disproof(f"pipeline.py failed:\n{tail(log.read_text(errors='replace') + output)}")
+    return output.split()[-1]
 
 
 def follow(console: Console, sagemaker: Any, arn: str, timeout: float) -> str:

@@ -7,6 +7,7 @@ DefinitionError a client sees, in the wording family of AWS: "Unable to parse pi
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from stepwell.base.faults import Fault
 
 SHOWN = 20
 """How many problems one message spells out; the rest is counted, so that an answer stays readable."""
+
+COMPARED = 200
+"""How many names are compared for a hint: a definition full of wrong names must not cost minutes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +42,7 @@ class DefinitionError(Fault):
 def _told(problems: Sequence[Problem]) -> str:
     rest = len(problems) - SHOWN
     told = [str(problem) for problem in problems[:SHOWN]]
-    return "; ".join([*told, f"and {rest} more problems."] if rest > 0 else told)
+    return "; ".join([*told, f"and at least {rest} more."] if rest > 0 else told)
 
 
 def below(pointer: str, *keys: str | int) -> str:
@@ -53,7 +57,7 @@ def shown(value: object, length: int = 80) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """ " Did you mean 'X'?" (with a leading blank) for the nearest of `known`, or nothing."""
-    by_lower = {name.lower(): name for name in known}
+    """The hint " Did you mean ...?", with its leading blank, for the nearest of `known`; "" when none is near."""
+    by_lower = {name.lower(): name for name in itertools.islice(known, COMPARED)}
     nearest = difflib.get_close_matches(word[:80].lower(), by_lower, n=1)
     return f" Did you mean '{by_lower[nearest[0]]}'?" if nearest else ""

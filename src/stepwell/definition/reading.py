@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from stepwell.definition.json_text import JSON
-from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.problems import SHOWN, Problem, below, did_you_mean, shown
 
 
 @dataclass(slots=True)
@@ -70,5 +70,5 @@ class Reading:
         for member in document:
             if member not in known:
                 words = f"Unknown {noun + ' ' if noun else ''}member '{shown(member)}'"
-                hint = did_you_mean(member, known)
+                hint = did_you_mean(member, known) if len(self.problems) < SHOWN else ""
                 self.refuse(below(pointer, member), f"{words}.{hint}" if hint else words)

@@ -7,7 +7,7 @@ The way of a request, one file per stage:
 * `request`     the head of a request as a value
 * `claims`      what the request says about who signed it
 * `routing`     which operation of which service it asks for
-* `signature`   whether the claim is true
+* `authentication`  from a claim to a caller; `signature`: whether the claim is true
 * `body`        the bytes, streamed and checked; `chunks` undoes aws-chunked
 * `protocols/`  one file per AWS protocol: parse, render
 * `errors`      a Fault as a response; `refusals` words those of the door itself

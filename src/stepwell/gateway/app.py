@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from stepwell.base import clock, ids
-from stepwell.base.arn import Scope
-from stepwell.base.faults import Fault
-from stepwell.gateway import claims, errors, refusals, routing, signature
+from stepwell.base.faults import Fault, not_implemented
+from stepwell.gateway import authentication, claims, errors, refusals, routing
+from stepwell.gateway.authentication import Claimant
 from stepwell.gateway.body import Arriving, BodyStream, DisconnectedError, Held, Source, too_large
-from stepwell.gateway.chunks import ChunkDecoder, ChunkSigning
-from stepwell.gateway.claims import Claim
 from stepwell.gateway.door import ASGIApp, Door, Keys, Message, Receive, Send
 from stepwell.gateway.protocols import CODECS, limits
 from stepwell.gateway.request import Request, from_scope, refuse_oversized
 from stepwell.gateway.responses import Response, send_response
 from stepwell.gateway.routing import Route
-from stepwell.gateway.signature import Signer
 
 CALL_THREADS = 32
 TRANSFER_THREADS = 64
@@ -98,15 +94,15 @@ class Gateway:
     def _answer(self, request: Request, source: Source) -> Response:
         """The way of one request. Raises DisconnectedError, and nothing else."""
         request_id = ids.request_id()
-        hint = claims.service_hint(request)
-        protocol, service = routing.protocol_hint(request, hint), None
+        signed_for = claims.service_hint(request)
+        protocol, service = routing.protocol_hint(request, signed_for), None
         try:
             refuse_oversized(request)
-            claim = _claim(request, protocol)
-            form = _form(request, source)
-            route = routing.route(request, claim.service if claim else None, form)
+            asking = authentication.claimant(request, self._keys, protocol, clock.now())
+            form = _form(request, signed_for, source)
+            route = _route(request, asking, form, protocol)
             protocol, service = route.protocol, route.operation.service
-            caller, body = self._authenticate(request, claim, route, source, form)
+            caller, body = authentication.authenticate(request, asking, route, source, form, self._default_region)
             codec = CODECS[protocol]
             params = codec.parse(route, request, body)
             output = self._door.call(caller, service.name, route.operation.name, params)
@@ -117,29 +113,6 @@ class Gateway:
             return errors.respond(fault, request, request_id, protocol, service)
         except Exception as error:
             return errors.internal(error, request, request_id, protocol, service)
-
-    def _authenticate(
-        self, request: Request, claim: Claim | None, route: Route, source: Source, form: bytes
-    ) -> tuple[Scope, BodyStream]:
-        """Who asks, and the body as far as it is proven. Raises Fault."""
-        protocol = route.protocol
-        if claim is None:
-            if route.operation.traits.get("authtype") != "none":
-                raise refusals.missing_signature(protocol)
-            return Scope("", self._default_region), BodyStream(Held(form))
-        now = clock.now()
-        key = self._keys.find(claim.access_key_id, now)
-        declared = signature.payload_hash(request, claim)
-        if claim.service == "s3":
-            signer = signature.verify(request, claim, key, _needed(declared), protocol, now)
-            body = _declared_body(request, source, declared, signer)
-        else:
-            content = form or BodyStream(source).read_all(limits.most_bytes(route.operation))
-            hashed = _proven_hash(content, declared, protocol)
-            signer = signature.verify(request, claim, key, hashed, protocol, now)
-            body = BodyStream(Held(content), length=len(content))
-        region = claim.region or self._default_region
-        return Scope(signer.key.account, region, signer.key.principal), body
 
     async def _own_page(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -165,70 +138,26 @@ class Gateway:
                 return
 
 
-def _claim(request: Request, protocol: str) -> Claim | None:
-    try:
-        return claims.read(request)
-    except Fault as fault:
-        raise refusals.unreadable(protocol, fault) from None
-
-
-def _form(request: Request, source: Source) -> bytes:
+def _form(request: Request, signed_for: str | None, source: Source) -> bytes:
     """The body of a query request, which is where it names its operation; else nothing."""
-    if not routing.needs_form(request):
+    if not routing.needs_form(request, signed_for):
         return b""
     if (request.content_length or 0) > limits.MOST_TEXT:
         raise too_large(limits.MOST_TEXT)
     return BodyStream(source).read_all(limits.MOST_TEXT)
 
 
-def _needed(declared: str | None) -> str:
-    if declared is None:
-        text = "Missing required header for this request: x-amz-content-sha256"
-        raise Fault("InvalidRequest", text, 400)
-    return declared
-
-
-def _proven_hash(content: bytes, declared: str | None, protocol: str) -> str:
-    """The hash that must have been signed for `content`. Raises Fault when another was declared."""
-    if declared == signature.UNSIGNED:
-        return declared
-    computed = hashlib.sha256(content).hexdigest()
-    if declared is not None and declared != computed:
-        raise refusals.wrong_payload(protocol, declared, computed)
-    return computed
-
-
-def _declared_body(request: Request, source: Source, declared: str | None, signer: Signer) -> BodyStream:
-    """S3's body, set to check what its headers declare. Raises Fault."""
-    word = declared or signature.UNSIGNED
-    if not word.startswith("STREAMING-"):
-        sha256 = None if word == signature.UNSIGNED else word
-        return BodyStream(source, length=request.content_length, sha256=sha256)
-    if word not in STREAMING:
-        raise Fault("InvalidRequest", f"{word[:80]} is not supported as x-amz-content-sha256", 400)
-    length = request.headers.get("x-amz-decoded-content-length")
-    if length is None:
-        raise Fault("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
-    if not (length.isascii() and length.isdigit()):
-        raise Fault("InvalidArgument", "x-amz-decoded-content-length must be a number", 400)
-    names = request.headers.get("x-amz-trailer", "").lower().split(",")
-    claim = signer.claim
-    signing = ChunkSigning(signer.sign, claim.signature, claim.timestamp, claim.scope)
-    decoder = ChunkDecoder(
-        trailers=frozenset(name.strip() for name in names if name.strip()),
-        signing=signing if word.startswith("STREAMING-AWS4") else None,
-    )
-    return BodyStream(source, length=int(length), chunks=decoder)
-
-
-STREAMING = frozenset(
-    {
-        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
-        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
-    }
-)
-"""Values of x-amz-content-sha256 that announce aws-chunked."""
+def _route(request: Request, asking: Claimant | None, form: bytes, protocol: str) -> Route:
+    try:
+        route = routing.route(request, asking.claim.service if asking else None, form)
+    except Fault:
+        # Who has not signed need not learn what there is.
+        if asking is None:
+            raise refusals.missing_signature(protocol) from None
+        raise
+    if route.protocol not in CODECS:
+        raise not_implemented(route.operation.service.name, route.operation.name)
+    return route
 
 
 async def _drain(arriving: Arriving) -> None:

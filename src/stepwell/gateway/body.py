@@ -147,21 +147,26 @@ class BodyStream:
 
     def _advance(self) -> bytes:
         while not self._is_finished:
-            raw = self._source.next()
-            piece = raw if self._chunks is None else b"".join(self._chunks.feed(raw))
-            self._count += len(piece)
-            if self._hash is not None:
-                self._hash.update(piece)
-            if self.length is not None and self._count > self.length:
-                raise _wrong_length()
+            piece, is_last = self._take()
             # Whoever counts bytes may never ask again after the last of them, so the end is looked for now.
-            if self._count == self.length and not self._source.is_exhausted and self._chunks is None:
-                self._source.next()
-            if not raw or self._source.is_exhausted:
+            while self._count == self.length and not is_last:
+                _, is_last = self._take()
+            if is_last:
                 self._finish()
             if piece:
                 return piece
         return b""
+
+    def _take(self) -> tuple[bytes, bool]:
+        """What the source's next bytes decode to, and whether they were its last."""
+        raw = self._source.next()
+        piece = raw if self._chunks is None else b"".join(self._chunks.feed(raw))
+        self._count += len(piece)
+        if self.length is not None and self._count > self.length:
+            raise _wrong_length()
+        if self._hash is not None:
+            self._hash.update(piece)
+        return piece, not raw or self._source.is_exhausted
 
     def _finish(self) -> None:
         if self._chunks is not None and not self._chunks.is_complete:

@@ -34,6 +34,11 @@ UNSIGNED_QUERY_SERVICES = ("sts",)
 VIRTUAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.(?:s3[.-][^:]+|s3|localhost)(?::\d+)?")
 """Hosts that name a bucket: bucket.s3.us-east-1.amazonaws.com, bucket.s3.example.internal, bucket.localhost."""
 
+NO_FORMS = frozenset({"s3", "sagemaker", "lambda", "scheduler", "emr-serverless"})
+"""Signing names under which no service speaks query: there `Action` and forms are nothing special."""
+
+FORM_PROTOCOLS = ("query", "ec2")
+
 MOST_FORM_FIELDS = 10_000
 
 
@@ -52,12 +57,14 @@ class Route:
         return self.operation.service.protocol
 
 
-def needs_form(request: Request) -> bool:
+def needs_form(request: Request, signing_name: str | None) -> bool:
     """The operation is named in the body, which must be read before the request can be routed."""
     return (
         request.method == "POST"
         and request.media_type == "application/x-www-form-urlencoded"
         and "x-amz-target" not in request.headers
+        # A form is also what some clients call a body they know nothing of.
+        and signing_name not in NO_FORMS
     )
 
 
@@ -66,21 +73,24 @@ def route(request: Request, signing_name: str | None, form: bytes = b"") -> Rout
     target = request.headers.get("x-amz-target")
     if target is not None:
         return _by_target(target, signing_name)
-    if needs_form(request) or request.field("Action") is not None:
+    if _names_action(request, signing_name):
         return _by_action(request, signing_name, form)
     return _by_path(request, signing_name)
 
 
 def protocol_hint(request: Request, signing_name: str | None) -> str:
-    """The protocol in which to answer a request that could not be routed."""
+    """The protocol in which to answer a request that could not be routed: a guess that reads no model."""
     if "x-amz-target" in request.headers:
         return "json"
-    if needs_form(request) or request.field("Action") is not None:
+    if _names_action(request, signing_name):
         return "query"
-    known = services(signing_name) if signing_name else ()
-    if known:
-        return known[0].protocol if known[0].protocol != "json" else "rest-json"
-    return "rest-json" if request.media_type == "application/json" else "rest-xml"
+    is_rest_json = request.media_type == "application/json" or signing_name not in (None, "s3")
+    return "rest-json" if is_rest_json else "rest-xml"
+
+
+def _names_action(request: Request, signing_name: str | None) -> bool:
+    named = signing_name not in NO_FORMS and request.field("Action") is not None
+    return named or needs_form(request, signing_name)
 
 
 @lru_cache(maxsize=512)
@@ -108,7 +118,7 @@ def _by_action(request: Request, signing_name: str | None, form: bytes) -> Route
     action = next((value for name, value in fields if name == "Action"), "")
     names = (signing_name,) if signing_name else UNSIGNED_QUERY_SERVICES
     for service in (service for name in names for service in services(name)):
-        if service.protocol == "query" and service.has_operation(action):
+        if service.protocol in FORM_PROTOCOLS and service.has_operation(action):
             return Route(service.operation(action), form=fields)
     text = f"The action {action[:200]} is not valid for this web service." if action else "Missing Action"
     raise Fault("InvalidAction" if action else "MissingAction", text, 400)
@@ -131,6 +141,8 @@ def _by_path(request: Request, signing_name: str | None) -> Route:
         found = VIRTUAL_HOST.fullmatch(request.headers.get("host", "").lower())
         path = f"/{found['bucket']}{path}" if found else path
     for service in services(name):
+        if not service.protocol.startswith("rest-"):
+            continue
         matched = _match(service, request, path)
         if matched is not None:
             return matched

@@ -63,10 +63,8 @@ def payload_hash(request: Request, claim: Claim) -> str | None:
     return UNSIGNED if claim.presigned and claim.service == "s3" else None
 
 
-def verify(request: Request, claim: Claim, key: Key | None, hashed: str, protocol: str, now: float) -> Signer:
+def verify(request: Request, claim: Claim, key: Key, hashed: str, protocol: str, now: float) -> Signer:
     """The proven signer. `hashed` is the payload's hash as it was signed. Raises Fault."""
-    if key is None:
-        raise refusals.unknown_key(protocol, claim.access_key_id)
     _check_time(claim, protocol, now)
     _check_token(claim, key, protocol, now)
     if claim.version == 2:
@@ -112,14 +110,10 @@ def _canonical_paths(path: str, service: str) -> Iterator[str]:
     """The forms of the path a client may have signed, the likeliest first."""
     once = _encoded(path, "/~")
     if service == "s3":
-        yield once
+        yield from dict.fromkeys((once, path))
         return
     # Every other service signs the path as it stands in the URL, encoded a second time.
-    sent = quote(_without_dots(path), safe="/~")
-    yield sent
-    again = quote(_without_dots(once), safe="/~")
-    if again != sent:
-        yield again
+    yield from dict.fromkeys(quote(_without_dots(form), safe="/~") for form in (path, once))
 
 
 def _without_dots(path: str) -> str:

@@ -130,6 +130,8 @@ class Run:
             pass
 
     def _keep_limits(self, cage: Cage) -> None:
+        if not os.path.exists(f"{self.job.folder}/lock"):
+            cage.kill()  # The folder was deleted, and with it everybody's interest in this container.
         if self.kill_at is None:
             self.stopped = self._is_stop_asked()
             self.timed_out = not self.stopped and self._is_past_deadline()

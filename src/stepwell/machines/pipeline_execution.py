@@ -12,6 +12,7 @@ unknown, the choice is made in `_starts_more`, `_broke` or `_end`, and nowhere e
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -234,7 +235,7 @@ def _step_evolved(execution: Execution, event: StepEvent) -> Execution:
     moved = replace(
         execution,
         steps={**execution.steps, step: state},
-        ready=tuple(other for other in execution.ready if other != step),
+        ready=_without(execution.ready, step),
         active=execution.active | {step} if state.status in ACTIVE else execution.active - {step},
     )
     return moved if state.status in ACTIVE else _ended(moved, step, state)
@@ -254,17 +255,17 @@ def _check_legal(execution: Execution, event: StepEvent) -> None:
 
 def _ended(execution: Execution, step: str, state: StepState) -> Execution:
     """Count down what waits for `step`, now that it has ended as `state` says."""
-    met, ready = dict(execution.met), []
+    met, ready, rank = dict(execution.met), list(execution.ready), execution.plan.rank
     for waiter in execution.plan.graph.waiters[step]:
         if waiter.step not in execution.steps and _meets(state, waiter.requirement):
             met[waiter.step] = met.get(waiter.step, 0) + 1
             if met[waiter.step] == len(execution.plan.graph.requirements[waiter.step]):
                 del met[waiter.step]
-                ready.append(waiter.step)
+                bisect.insort(ready, waiter.step, key=rank.__getitem__)
     return replace(
         execution,
         met=met,
-        ready=_sorted(execution.plan, (*execution.ready, *ready)) if ready else execution.ready,
+        ready=tuple(ready),
         unsuccessful=execution.unsuccessful or state.status != "Succeeded",
         broken=execution.broken or _broke(execution.plan, step, state),
     )
@@ -300,6 +301,11 @@ def _finished(execution: Execution, status: ExecutionStatus) -> Execution:
     if not (len(due) == 1 and isinstance(due[0], FinishExecution) and due[0].status == status):
         raise IllegalEventError(f"The execution ended as {status}, but what is due is {due}")
     return replace(execution, status=status)
+
+
+def _without(ready: tuple[str, ...], step: str) -> tuple[str, ...]:
+    place = ready.index(step) if step in ready else len(ready)
+    return ready[:place] + ready[place + 1 :]
 
 
 def _sorted(plan: Plan, steps: Iterable[str]) -> tuple[str, ...]:

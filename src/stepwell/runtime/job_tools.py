@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from stepwell.base import clock
 from stepwell.base.arn import Scope
@@ -12,7 +13,7 @@ from stepwell.container import notices
 from stepwell.container.objects import Objects
 from stepwell.container.plan import Plan, Refusal
 from stepwell.images.catalog import Catalog, StrictRefused, UnknownImage
-from stepwell.images.environments import BuildFailed, Environments
+from stepwell.images.environments import BuildFailed, Environment
 from stepwell.launchers.launcher import Launcher
 from stepwell.runtime.job_containers import Surroundings
 from stepwell.runtime.job_folders import JobFolder, folder
@@ -29,6 +30,13 @@ Report = Callable[[str], None]
 
 IMAGE_PROBLEMS = (UnknownImage, StrictRefused, BuildFailed)
 """What `images` raises with a text that is a whole FailureReason."""
+
+
+class Environments(Protocol):
+    """Where environments come from: images.environments.Environments."""
+
+    def prepare(self, recipe: str, report: Report) -> Environment:
+        """The environment of that recipe, made first if need be. Raises BuildFailed."""
 
 
 @dataclass(frozen=True, slots=True)

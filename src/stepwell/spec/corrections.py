@@ -66,6 +66,24 @@ OPERATIONS: dict[tuple[str, str], Document] = {
 """(service, operation) -> traits added to the model's."""
 
 
+_SQS = "AWS.SimpleQueueService."
+QUERY_CODES: dict[tuple[str, str], str] = {
+    # What these errors were called while SQS spoke query; clients still compare with it (SQS API Reference, errors).
+    ("sqs", "BatchEntryIdsNotDistinct"): f"{_SQS}BatchEntryIdsNotDistinct",
+    ("sqs", "BatchRequestTooLong"): f"{_SQS}BatchRequestTooLong",
+    ("sqs", "EmptyBatchRequest"): f"{_SQS}EmptyBatchRequest",
+    ("sqs", "InvalidBatchEntryId"): f"{_SQS}InvalidBatchEntryId",
+    ("sqs", "MessageNotInflight"): f"{_SQS}MessageNotInflight",
+    ("sqs", "PurgeQueueInProgress"): f"{_SQS}PurgeQueueInProgress",
+    ("sqs", "QueueDeletedRecently"): f"{_SQS}QueueDeletedRecently",
+    ("sqs", "QueueDoesNotExist"): f"{_SQS}NonExistentQueue",
+    ("sqs", "QueueNameExists"): "QueueAlreadyExists",
+    ("sqs", "TooManyEntriesInBatchRequest"): f"{_SQS}TooManyEntriesInBatchRequest",
+    ("sqs", "UnsupportedOperation"): f"{_SQS}UnsupportedOperation",
+}
+"""(service, exception) -> its code of the query protocol, as the trait `queryCode`."""
+
+
 def apply(service: str, model: Document) -> None:
     """Correct the raw model of `service` in place."""
     shapes = model["shapes"]
@@ -76,6 +94,9 @@ def apply(service: str, model: Document) -> None:
             shapes[name].pop("pattern", None)
         else:
             shapes[name]["pattern"] = pattern
+    for (owner, name), code in QUERY_CODES.items():
+        if owner == service and name in shapes:
+            shapes[name]["queryCode"] = code
     for (owner, name), traits in OPERATIONS.items():
         if owner == service and name in model["operations"]:
             model["operations"][name].update(traits)

@@ -12,22 +12,25 @@ from stepwell.base import ids
 
 STEP_CHARACTERS = 20
 """How much of a step's name AWS keeps."""
+SHORT_STEP_CHARACTERS = 7
+"""The same for nouns whose names are at most 32 characters long: tuning and AutoML jobs."""
+LONG = 63
 SUFFIX_CHARACTERS = 10
 
 
-def job_name(execution_arn: str, step: str, attempt: int, prefix: str | None = None, length: int = 63) -> str:
+def job_name(execution_arn: str, step: str, attempt: int, prefix: str | None = None, length: int = LONG) -> str:
     """The name of what `step` makes at its `attempt` (1 is the first).
 
-    `prefix` is the name in the step's arguments, if there is one (use_custom_job_prefix of the SDK). Nouns whose
-    names are at most 32 characters long get AWS's shorter form, without "pipelines-" and with less of the step.
+    `prefix` is the name in the step's arguments, if there is one (use_custom_job_prefix of the SDK). Nouns with a
+    `length` below 63 get AWS's shorter form, without "pipelines-" and with less of the step.
     """
     execution_id = execution_arn.rpartition("/")[2]
     suffix = ids.derived(SUFFIX_CHARACTERS, execution_arn, step, str(attempt))
     if prefix is not None:
         return f"{_cut(prefix, length - len(execution_id) - SUFFIX_CHARACTERS - 2)}-{execution_id}-{suffix}"
-    head = f"pipelines-{execution_id}" if length >= 63 else execution_id
-    room = min(STEP_CHARACTERS, length - len(head) - SUFFIX_CHARACTERS - 2)
-    return f"{head}-{_legal(step)[:room]}-{suffix}"
+    if length >= LONG:
+        return f"pipelines-{execution_id}-{_legal(step)[:STEP_CHARACTERS]}-{suffix}"
+    return f"{execution_id}-{_legal(step)[:SHORT_STEP_CHARACTERS]}-{suffix}"
 
 
 def client_token(execution_arn: str, step: str, attempt: int) -> str:

@@ -44,9 +44,9 @@ def query_error(problem: Problem) -> tuple[tuple[str, str], ...]:
     """The header by which a service that used to speak query tells its old code (SQS)."""
     if problem.service is None or "awsQueryCompatible" not in problem.service.metadata:
         return ()
-    error = problem.shape.traits.get("error", {}) if problem.shape else {}
+    code = problem.shape.traits.get("queryCode", problem.code) if problem.shape else problem.code
     sender = "Receiver" if problem.is_ours else "Sender"
-    return (("x-amzn-query-error", f"{error.get('code', problem.code)};{sender}"),)
+    return (("x-amzn-query-error", f"{code};{sender}"),)
 
 
 def _headers(service: ServiceModel | None, request_id: str) -> tuple[tuple[str, str], ...]:

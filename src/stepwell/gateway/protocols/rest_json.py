@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stepwell.base.documents import Document
 from stepwell.gateway.body import BodyStream
-from stepwell.gateway.protocols import jsonbody, limits, rest
+from stepwell.gateway.protocols import eventstream, jsonbody, limits, rest
 from stepwell.gateway.protocols.json import error_body
 from stepwell.gateway.protocols.problem import Problem
 from stepwell.gateway.request import Request
@@ -42,6 +42,11 @@ def render(operation: OperationModel, output: Document, request_id: str) -> Resp
     identified = bound.with_headers(("x-amzn-RequestId", request_id))
     if shape is None or bound.status == 204:
         return identified.with_headers(JSON)
+    events = eventstream.stream_member(shape)
+    if events is not None:
+        stream = eventstream.EventStream(events.shape, output.get(events.name) or ())
+        kind = ("Content-Type", eventstream.CONTENT_TYPE)
+        return Response(bound.status, identified.headers, stream).with_headers(kind)
     payload = shape.payload
     if payload is not None and payload.shape.kind in ("blob", "string"):
         content = rest.payload_body(output.get(payload.name))

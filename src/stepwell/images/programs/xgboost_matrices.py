@@ -169,7 +169,7 @@ def _read_libsvm(files: list[Path]) -> Rows:
             for position, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
-                if not _LIBSVM_LINE.fullmatch(line):
+                if not _LIBSVM_LINE.fullmatch(line.rstrip()):
                     raise UserError(
                         f"Line {position} '{line[:50].strip()}...' of file '{path.name}' is not 'LIBSVM' format."
                         " Please ensure the file is in 'LIBSVM' format."

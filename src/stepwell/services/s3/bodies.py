@@ -69,10 +69,11 @@ def receive(blobs: Blobs, request: Document, also: Iterable[str] = ()) -> Receiv
     md5 = _content_md5(request)
     stated = checksums.stated(request)
     wanted = {*stated, *checksums.asked(request), *also}
-    if body.length is not None and body.length > LARGEST:
-        raise faults.entity_too_large(body.length, LARGEST)
+    length = body.length
+    if length is not None and length > LARGEST:
+        raise faults.entity_too_large(length, LARGEST)
     with blobs.writer({"md5", *wanted}) as writer:
-        _pour(body, writer)
+        _pour(body, writer, length)
         stated |= checksums.in_trailers(body.trailers)
         found = {name: writer.digest(name) for name in {"md5", *wanted, *stated}}
         _compare(md5, stated, found)
@@ -93,12 +94,12 @@ def _body(body: bytes | bytearray | memoryview | Body) -> Body:
     return body
 
 
-def _pour(body: Body, writer: BlobWriter) -> None:
+def _pour(body: Body, writer: BlobWriter, length: int | None) -> None:
     for piece in body.pieces():
         writer.write(piece)
         if writer.size > LARGEST:
             raise faults.entity_too_large(writer.size, LARGEST)
-    if body.length is not None and writer.size != body.length:
+    if length is not None and writer.size != length:
         text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
         raise Fault("IncompleteBody", text)
 

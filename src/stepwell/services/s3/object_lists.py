@@ -33,7 +33,7 @@ def list_objects_v2(call: Call, request: Document) -> Document:
         start = behind(request["StartAfter"], request)
     page, bucket = _keys(call, request, start)
     answer = {
-        **_echo(request, "Prefix", "Delimiter", "StartAfter"),
+        **_echo(request, "Delimiter", "StartAfter"),
         **_contents(page, request, owners.owner(bucket) if request.get("FetchOwner") else None),
         "KeyCount": len(page.entries),
     }
@@ -51,7 +51,7 @@ def list_objects(call: Call, request: Document) -> Document:
     page, bucket = _keys(call, request, behind(marker, request) if marker else BEGINNING)
     answer = {
         "Marker": "",
-        **_echo(request, "Prefix", "Delimiter", "Marker"),
+        **_echo(request, "Delimiter", "Marker"),
         **_contents(page, request, owners.owner(bucket)),
     }
     if page.following is not None and request.get("Delimiter"):
@@ -74,7 +74,7 @@ def list_object_versions(call: Call, request: Document) -> Document:
     listed = [entry for entry in page.entries if isinstance(entry, Listed)]
     answer: Document = {
         **_frame(page, request),
-        **_echo(request, "Prefix", "Delimiter", "KeyMarker"),
+        **_echo(request, "Delimiter", "KeyMarker"),
         "Versions": [_version(entry, request, owner) for entry in listed if entry.blob is not None],
         "DeleteMarkers": [_marker(entry, request, owner) for entry in listed if entry.blob is None],
     }
@@ -138,7 +138,7 @@ def _frame(page: Page[Listed], request: Document) -> Document:
         "Name": request["Bucket"],
         "MaxKeys": min(request.get("MaxKeys", MOST), MOST),
         "IsTruncated": page.following is not None,
-        "Prefix": "",
+        "Prefix": text(request.get("Prefix", ""), request),
         "CommonPrefixes": [{"Prefix": text(entry, request)} for entry in page.entries if isinstance(entry, str)],
     }
     if "EncodingType" in request:

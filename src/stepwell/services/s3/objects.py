@@ -7,6 +7,7 @@ one that commits last stays, and a client that goes away leaves nothing. A get a
 from __future__ import annotations
 
 import math
+from email.utils import formatdate
 
 from sqlalchemy import Connection
 
@@ -23,7 +24,7 @@ from stepwell.store.objects import Part, Version
 MOST_DELETED = 1000
 """Keys of one DeleteObjects."""
 
-OVERRIDES = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
+OVERRIDES = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 """Headers that a request may have answered otherwise, as Response<name>."""
 
 
@@ -139,8 +140,15 @@ def _describe(call: Call, request: Document, method: str) -> tuple[Document, Ver
         answer["PartsCount"] = version.document["parts"]
     if stretch is not None:
         answer |= {"ContentLength": stretch.length, "ContentRange": stretch.content_range}
-    answer |= {name: request[f"Response{name}"] for name in OVERRIDES if f"Response{name}" in request}
-    return answer, version, stretch
+    return answer | _overrides(request), version, stretch
+
+
+def _overrides(request: Document) -> Document:
+    """Headers as the request wants them, whatever the object's own are."""
+    answer = {name: request[f"Response{name}"] for name in OVERRIDES if f"Response{name}" in request}
+    if "ResponseExpires" in request:
+        answer["Expires"] = formatdate(request["ResponseExpires"], usegmt=True)
+    return answer
 
 
 def _part(connection: Connection, version: Version, number: int, request: Document) -> Stretch | None:

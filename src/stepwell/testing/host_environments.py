@@ -1,0 +1,20 @@
+"""Room testing: the Python that runs the tests as every environment: nothing is built, nothing is fetched."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from stepwell.images.environments import Environment
+
+
+class HostEnvironments:
+    """Stands for images.environments.Environments. Each recipe is this interpreter, with its standard library."""
+
+    def prepare(self, recipe: str, report: Callable[[str], None]) -> Environment:
+        report(f"The environment {recipe} is the Python of this machine.")
+        prefix, python = Path(sys.base_prefix), Path(sys.executable).resolve()
+        mounts = dict.fromkeys((prefix, prefix.resolve(), python.parent.parent))
+        shown = tuple(each for each in mounts if each not in (Path("/usr"), Path("/")))
+        return Environment(prefix, python, python, shown, (str(python.parent),))

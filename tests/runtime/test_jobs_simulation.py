@@ -1,0 +1,282 @@
+"""Random jobs, ends, stops and crashes: the machine of jobs in one thread over a real database.
+
+A crash strikes before an effect, after it, inside the transaction that applies it, or behind that; then a new
+process takes over. The containers live on, as under their supervisors. The invariants are the assertions below.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepwell.base.arn import Scope
+from stepwell.base.documents import Document
+from stepwell.blobs.folder import Blobs
+from stepwell.images import catalog
+from stepwell.launchers.launcher import Exited, Lost
+from stepwell.machines.job import Effect, Event
+from stepwell.runtime import loop
+from stepwell.runtime.job_folders import folder
+from stepwell.runtime.job_records import Record
+from stepwell.runtime.jobs import JobMachine, Tools
+from stepwell.services.registry import Door, Site
+from stepwell.services.sts import sessions
+from stepwell.store import work
+from stepwell.store.database import Database, Transaction
+from stepwell.testing.folder_objects import FolderObjects
+from stepwell.testing.host_environments import HostEnvironments
+from stepwell.testing.scripted_launcher import EXITED, ScriptedLauncher
+
+SCOPE = Scope("123456789012", "us-east-1", "arn:aws:sts::123456789012:assumed-role/SageMakerRole/test")
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/"
+FAR = 4e9
+NUMBERS = itertools.count()
+CATALOG = catalog.load(None)
+ENDS: dict[str, Exited | Lost] = {
+    "good": EXITED,
+    "code 3": replace(EXITED, code=3),
+    "signal": replace(EXITED, code=None, signal=11),
+    "memory": replace(EXITED, code=None, signal=9, out_of_memory=True),
+    "deadline": replace(EXITED, code=None, signal=15, timed_out=True),
+    "lost": Lost("the machine was restarted"),
+}
+EXPECTED = {
+    "good": ("Completed", ""),
+    "code 3": ("Failed", "AlgorithmError: , exit code: 3"),
+    "signal": ("Failed", "AlgorithmError: , exit code: 139"),
+    "memory": ("Failed", "ClientError: Please use an instance type with more memory"),
+    "deadline": ("Stopped", ""),
+    "lost": ("Failed", "InternalServerError: "),
+}
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Crashing(JobMachine):
+    """The machine in a process that may die around every effect."""
+
+    def __init__(self, site: Site, tools: Tools, chance: random.Random, probability: float) -> None:
+        super().__init__(site, tools)
+        self._chance = chance
+        self.probability = probability
+
+    def _maybe(self) -> None:
+        if self._chance.random() < self.probability:
+            raise Crash
+
+    def perform(self, state: Record, effect: Effect, now: float) -> Event | None:
+        self._maybe()
+        event = super().perform(state, effect, now)
+        self._maybe()
+        return event
+
+    def apply(self, transaction: Transaction, state: Record, event: Event, now: float) -> None:
+        super().apply(transaction, state, event, now)
+        self._maybe()
+
+
+class World:
+    """One training job. What a crash does not take: the database, the objects, the containers."""
+
+    def __init__(self, site: Site, name: str, seed: int, crashes: float) -> None:
+        self.site = site
+        self.name = name
+        self.execution = EXECUTION + name
+        self.chance = random.Random(seed)
+        self.crashes = crashes
+        self.database = site.database
+        self.door = Door(site)
+        self.objects = FolderObjects(site.data / "objects" / name)
+        self.objects.add("b", "train/data.csv", b"1,2")
+        self.launcher = ScriptedLauncher()
+        self.tools = Tools(self.launcher, CATALOG, HostEnvironments(), lambda _scope: self.objects, sessions.issue)
+        self.machine = self._process()
+
+    def _process(self) -> Crashing:
+        return Crashing(self.site, self.tools, self.chance, self.crashes)
+
+    def close(self) -> None:
+        self.machine.close()
+        self.launcher.close()
+
+    def call(self, operation: str, **params: object) -> Document:
+        return self.door.call(SCOPE, "sagemaker", operation, {"TrainingJobName": self.name, **params})
+
+    def create(self, hosts: int, retries: int) -> str:
+        more = {"RetryStrategy": {"MaximumRetryAttempts": retries}} if retries else {}
+        answer = self.call(
+            "CreateTrainingJob",
+            AlgorithmSpecification={"TrainingImage": "python:3.11", "TrainingInputMode": "File"},
+            RoleArn=ROLE,
+            InputDataConfig=[
+                {
+                    "ChannelName": "train",
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/train"}},
+                }
+            ],
+            OutputDataConfig={"S3OutputPath": "s3://b/out"},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1},
+            Tags=[{"Key": "sagemaker:pipeline-execution-arn", "Value": self.execution}],
+            **more,
+        )
+        return str(answer["TrainingJobArn"])
+
+    def look(self, arn: str) -> bool:
+        """One look at the job, by a process that may die on the way; whether it is due ever again."""
+        with self.database.write() as transaction:
+            work.release_all(transaction)
+            held = work.lease(transaction, arn, "token", FAR, FAR)
+        if held is None:
+            return False
+        try:
+            finished, due = loop.run(self.database, self.machine, held, threading.Event())
+        except Crash:
+            self.machine.close()
+            self.machine = self._process()
+            return True
+        with self.database.write() as transaction:
+            if finished:
+                work.finish(transaction, held)
+            else:
+                work.release(transaction, held, due)
+        return True
+
+    def describe(self) -> Document:
+        return self.call("DescribeTrainingJob")
+
+    def wakes_of(self, subject: str) -> bool:
+        with self.database.read() as connection:
+            return subject in work.ready(connection, FAR, 10_000)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One installation for all examples; each has a job of its own."""
+    data = tmp_path_factory.mktemp("data")
+    database = Database(data / "stepwell.db")
+    yield Site(data, SCOPE.account, "http://127.0.0.1:0", database, Blobs(data / "blobs"))
+    database.close()
+
+
+@contextmanager
+def a_world(site: Site, seed: int, crashes: float) -> Iterator[World]:
+    world = World(site, f"job-{next(NUMBERS)}", seed, crashes)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+def live(world: World, arn: str, ends: list[str], stop_at: int | None) -> tuple[list[str], bool]:
+    """Look until nothing is due; containers end as `ends` says, attempt by attempt.
+
+    The statuses on the way, and whether the job was asked to stop before its end.
+    """
+    seen: list[str] = []
+    asked = False
+    for turn in range(400):
+        if turn == 200:
+            world.machine.probability = world.crashes = 0.0
+        if stop_at == turn and world.describe()["TrainingJobStatus"] == "InProgress":
+            world.call("StopTrainingJob")
+            asked = True
+        if not world.look(arn):
+            return seen, asked
+        seen.append(world.describe()["TrainingJobStatus"])
+        for host in world.launcher.running():
+            if world.chance.random() < 0.5:
+                attempt = int(host.parent.name)
+                world.launcher.finish(host, ENDS[ends[min(attempt, len(ends)) - 1]])
+    raise AssertionError(f"never over: {world.describe()}")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    crashes=st.sampled_from([0.0, 0.1, 0.4]),
+    hosts=st.integers(1, 3),
+    end=st.sampled_from(list(ENDS)),
+    stop_at=st.none() | st.integers(0, 12),
+)
+def test_jobs_survive_crashes(
+    site: Site, seed: int, crashes: float, hosts: int, end: str, stop_at: int | None
+) -> None:
+    with a_world(site, seed, crashes) as world:
+        arn = world.create(hosts, 0)
+        seen, asked = live(world, arn, [end], stop_at)
+        final = world.describe()
+
+        # Nothing runs twice, whatever happened.
+        assert all(count == 1 for count in world.launcher.launches.values())
+        assert len(world.launcher.launches) <= hosts
+        # The end is the one that the containers had, or the one that was asked for.
+        status, reason = EXPECTED[end]
+        assert final["TrainingJobStatus"] in ({status, "Stopped"} if asked else {status})
+        if final["TrainingJobStatus"] == "Failed":
+            assert final["FailureReason"].startswith(reason)
+        # A final status is never left; a stop is never forgotten.
+        first = next(number for number, each in enumerate(seen) if each in ("Completed", "Failed", "Stopped"))
+        assert set(seen[first:]) == {final["TrainingJobStatus"]}
+        if "Stopping" in seen:
+            assert "InProgress" not in seen[seen.index("Stopping") :]
+        # The model is there if and only if the job says so.
+        ran = bool(world.launcher.launches)
+        assert (f"out/{world.name}/output/model.tar.gz" in world.objects.keys("b")) == (
+            ran and final["TrainingJobStatus"] != "Failed"
+        )
+        # The history is whole: in order, without gaps, ended.
+        history = final["SecondaryStatusTransitions"]
+        assert history[0]["Status"] == "Starting"
+        assert [entry["EndTime"] for entry in history[:-1]] == [entry["StartTime"] for entry in history[1:]]
+        assert history[-1]["Status"] == final["SecondaryStatus"]
+        if final["SecondaryStatus"] != final["TrainingJobStatus"]:
+            assert (final["TrainingJobStatus"], final["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+            assert end == "deadline"
+        elif end == "deadline":
+            assert asked
+        # Who waits is told; nothing is left but the log.
+        assert world.wakes_of(world.execution)
+        assert not world.wakes_of(arn)
+        left = [path.name for path in folder(site.data, arn, 1).job.rglob("*") if path.is_file()]
+        assert set(left) <= {"log"}
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**9), crashes=st.sampled_from([0.0, 0.3]), losses=st.integers(0, 3))
+def test_a_lost_machine_is_tried_again_and_nothing_else_is(
+    site: Site, seed: int, crashes: float, losses: int
+) -> None:
+    with a_world(site, seed, crashes) as world:
+        arn = world.create(1, 2)
+        live(world, arn, ["lost"] * losses + ["good"], None)
+        final = world.describe()
+        assert final["TrainingJobStatus"] == ("Completed" if losses <= 2 else "Failed")
+        assert len(world.launcher.launches) == min(losses, 2) + 1
+        assert all(count == 1 for count in world.launcher.launches.values())
+        restarts = [entry for entry in final["SecondaryStatusTransitions"] if entry["Status"] == "Restarting"]
+        assert len(restarts) == min(losses, 2)
+
+
+@pytest.mark.parametrize("crashes", [0.0, 0.4])
+def test_a_deleted_job_leaves_nothing(site: Site, crashes: float) -> None:
+    with a_world(site, 7, crashes) as world:
+        arn = world.create(1, 0)
+        live(world, arn, ["good"], None)
+        world.call("DeleteTrainingJob")
+        while world.look(arn):
+            pass
+        assert not folder(site.data, arn, 1).job.exists()
+        listed = world.door.call(SCOPE, "sagemaker", "ListTrainingJobs", {"NameContains": world.name})
+        assert listed["TrainingJobSummaries"] == []
+        world.create(1, 0)
