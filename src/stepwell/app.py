@@ -6,7 +6,6 @@ be asked), the loop with its machines (what moves by itself), and the gateway (h
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from stepwell import presence
 from stepwell.base import clock, ids
@@ -119,7 +119,7 @@ def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
         settings.data,
         Presence(endpoint, settings.region, server.root.access_key_id, server.root.secret, os.getpid()),
     )
-    asyncio.run(_Announcing(config, lambda: ready(endpoint, settings)).serve([listening]))
+    uvloop.run(_Announcing(config, lambda: ready(endpoint, settings)).serve([listening]))
     sys.stdout.flush()
     # Everything that matters is in the database and the supervisors: stopping is a crash that was announced. A thread
     # that builds an environment would otherwise hold the process for minutes.
@@ -211,6 +211,8 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # an answer is often two writes; without this the second waits for the client's delayed acknowledgement, 40 ms
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((settings.host, settings.port))
     except OSError as error:

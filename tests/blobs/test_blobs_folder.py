@@ -50,9 +50,10 @@ def test_bytes_that_come_again_are_young_again(blobs: Blobs) -> None:
     assert blobs.path(NAME).stat().st_mtime > 1
 
 
-def test_nobody_may_write_to_a_blob(blobs: Blobs) -> None:
+def test_a_blob_is_its_owners_alone_and_read_only(blobs: Blobs) -> None:
     blobs.put(TEXT)
-    assert blobs.path(NAME).stat().st_mode & 0o777 == 0o444
+    assert blobs.path(NAME).stat().st_mode & 0o777 == 0o400
+    assert blobs.folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_digests_are_computed_while_writing(blobs: Blobs) -> None:
@@ -200,7 +201,7 @@ def test_an_unreadable_file_is_a_loud_failure(blobs: Blobs, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     blobs.put(TEXT)
-    monkeypatch.setattr(folder.os, "copy_file_range", full)
+    monkeypatch.setattr(os, "copy_file_range", full)
     monkeypatch.setattr(folder, "_clone", lambda *_: False)
     with pytest.raises(OSError, match="No space"):
         blobs.place(NAME, tmp_path / "placed")

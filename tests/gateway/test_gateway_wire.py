@@ -19,6 +19,7 @@ from gateway_server import ACCESS_KEY, REGION, SECRET, Running, running
 from test_gateway_bodies import CHECKSUM, framed
 
 from stepwell.base import clock
+from stepwell.base.faults import Fault
 from stepwell.gateway.app import SMALL_BODY
 from stepwell.gateway.chunks import ChunkSigning
 from stepwell.gateway.protocols import limits
@@ -294,9 +295,9 @@ ENTITIES = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
 BROKEN_XML = {
     "no XML": b"{}",
     "unclosed": b"<Tagging><TagSet>",
-    "entities": ENTITIES + b"<Tagging><TagSet><Tag><Key>&b;</Key></Tag></TagSet></Tagging>",
+    "entities": ENTITIES + b"<Tagging><TagSet><Tag><Key>&b;</Key><Value>v</Value></Tag></TagSet></Tagging>",
     "an external entity": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><Tagging>&a;</Tagging>',
-    "a document type": b"<!DOCTYPE x><Tagging/>",
+    "a document type": b"<!DOCTYPE x><Tagging><TagSet/></Tagging>",
     "no encoding": b'<?xml version="1.0" encoding="nosuch"?><Tagging/>',
     "a control character": b"<Tagging>\x00</Tagging>",
     "nested deeply": b"<a>" * 10_000,
@@ -332,6 +333,24 @@ def test_broken_forms(gateway: Running, case: str) -> None:
     headers = head(gateway, "POST", "/", service="iam", sha256=None, body=body, Content_Type=form)
     status, _, content = ask(gateway, "POST", "/", headers, body)
     assert (status, code(content)) == (400, expected)
+
+
+def test_lists_in_a_form_follow_their_numbers(gateway: Running) -> None:
+    gateway.door.answers["TagRole"] = {}
+    tags = "&".join(f"Tags.member.{n}.Key=k{n}&Tags.member.{n}.Value=v" for n in (11, 2, 1, 10, 30))
+    body = f"Action=TagRole&RoleName=R&{tags}".encode()
+    form = "application/x-www-form-urlencoded"
+    headers = head(gateway, "POST", "/", service="iam", sha256=None, body=body, Content_Type=form)
+    assert ask(gateway, "POST", "/", headers, body)[0] == 200
+    assert [tag["Key"] for tag in gateway.door.calls[0][3]["Tags"]] == ["k1", "k2", "k10", "k11", "k30"]
+
+
+def test_no_code_of_a_fault_can_end_a_header_early(gateway: Running) -> None:
+    gateway.door.answers["GetFunction"] = Fault("Odd\r\nx-evil: 1", "text", 404)
+    path = "/2015-03-31/functions/f"
+    _, headers, _ = ask(gateway, "GET", path, head(gateway, "GET", path, service="lambda", sha256=None))
+    assert "x-evil" not in headers
+    assert headers["x-amzn-errortype"] == "Oddx-evil: 1"
 
 
 def test_a_wrong_number_in_a_form_names_its_place(gateway: Running) -> None:

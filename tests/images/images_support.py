@@ -32,12 +32,17 @@ def wheel(folder: Path, name: str, version: str, text: str = "", requires: str =
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     if requires:
         metadata += f"Requires-Dist: {requires}\n"
+    files = {
+        f"{name}.py": text or f"version = {version!r}\n",
+        f"{info}/METADATA": metadata,
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name}-tool = {name}:main\n",
+        f"{info}/RECORD": "",
+    }
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", text or f"version = {version!r}\n")
-        archive.writestr(f"{info}/METADATA", metadata)
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/entry_points.txt", f"[console_scripts]\n{name}-tool = {name}:main\n")
-        archive.writestr(f"{info}/RECORD", "")
+        # A ZipInfo of its own has a fixed date, so the same wheel always has the same hash.
+        for file, content in files.items():
+            archive.writestr(zipfile.ZipInfo(file), content)
     return path
 
 

@@ -123,13 +123,8 @@ def answers(environment_of: Callable[[str], Environment], tmp_path_factory: pyte
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(content.encode())
         asked[name] = (str(folder), form, weighted)
-    command = [
-        environment_of("sagemaker-xgboost:1.7-1").python,
-        "-c",
-        SCRIPT,
-        commands.PROGRAMS.parent,
-        root / "parquet",
-    ]
+    python = environment_of("sagemaker-xgboost:1.7-1").python
+    command = [str(python), "-c", SCRIPT, str(commands.PROGRAMS.parent), str(root / "parquet")]
     done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))

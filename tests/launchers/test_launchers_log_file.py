@@ -62,5 +62,4 @@ def test_a_full_disk_does_not_fail_the_job() -> None:
     log = LogFile("/dev/full", 1 << 20)
     log.feed(b"lost\n", 1.0)
     assert log.is_full
-    assert log.last_line == b"lost"
     log.finish(2.0)

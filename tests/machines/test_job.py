@@ -119,6 +119,22 @@ def test_a_lost_container_is_tried_again_as_often_as_asked(attempt: int, stoppin
     assert after.attempt == (attempt + 1 if phase == "Preparing" else attempt)
 
 
+@pytest.mark.parametrize(
+    ("ends", "phase"),
+    [
+        ([HostEnd("algo-1", stopped=True)], "Cleaning"),
+        ([HostEnd("algo-1", code=127, error="not found")], "Cleaning"),
+        ([HostEnd("algo-1", signal=15, stopped=True)], "Uploading"),
+        ([HostEnd("algo-1", stopped=True), HostEnd("algo-2", code=0)], "Uploading"),
+        ([HostEnd("algo-1", lost=True)], "Uploading"),
+    ],
+)
+def test_only_what_ran_has_something_to_upload(ends: list[HostEnd], phase: Phase) -> None:
+    after = evolve(Job("training", "Running", stopping=True), machine.Ended(tuple(ends)))
+    assert after.phase == phase
+    assert after.verdict is not None
+
+
 def test_what_the_container_did_itself_is_not_tried_again() -> None:
     before = Job("training", "Running", attempts=3)
     assert evolve(before, machine.Ended((HostEnd("algo-1", code=1),))).phase == "Uploading"

@@ -12,7 +12,7 @@ from stepwell.base import clock
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
-from stepwell.services.logs import batches, patterns, searches
+from stepwell.services.logs import batches, patterns, searches, stored_events
 from stepwell.services.registry import Site
 from stepwell.store import logs as log_rows
 
@@ -26,6 +26,11 @@ def refused(text: str, act: Callable[[], object]) -> None:
         act()
     assert caught.value.code == "InvalidParameterException"
     assert text in caught.value.message
+
+
+@pytest.fixture(autouse=True)
+def few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_events, "ROWS", 3)
 
 
 @pytest.fixture(params=["rows", "files", "mixed"])
@@ -103,6 +108,17 @@ def test_reading_backwards_gives_pages_in_order_and_ends(logs: Logs, limit: int)
     assert found == NUMBERS
 
 
+@pytest.mark.parametrize("limit", [2, 5, 10])
+def test_events_of_one_millisecond_are_told_apart(logs: Logs, fill: Fill, limit: int) -> None:
+    fill("s", [(1000, number) for number in NUMBERS])
+    backwards = get(logs, limit=limit)
+    assert messages(backwards) == NUMBERS[-limit:]
+    again = get(logs, nextToken=backwards["nextBackwardToken"])
+    assert messages(again) == NUMBERS[:-limit]
+    forwards = get(logs, startFromHead=True, limit=limit)
+    assert messages(get(logs, nextToken=forwards["nextForwardToken"])) == NUMBERS[limit:]
+
+
 @pytest.mark.usefixtures("ten")
 def test_one_may_turn_round(logs: Logs) -> None:
     tail = get(logs, limit=3)
@@ -139,6 +155,14 @@ def test_times_bound_what_is_read(
     assert messages(answer) == expected
     assert get(logs, nextToken=answer["nextForwardToken"], **params)["events"] == []
     assert get(logs, nextToken=answer["nextBackwardToken"], **params)["events"] == []
+
+
+@pytest.mark.usefixtures("ten")
+def test_a_token_does_not_lead_out_of_the_bounds(logs: Logs) -> None:
+    head = get(logs, startFromHead=True, limit=1)["nextForwardToken"]
+    assert messages(get(logs, nextToken=head, startTime=5000, endTime=7000)) == ["4", "5"]
+    tail = get(logs, limit=1)["nextBackwardToken"]
+    assert messages(get(logs, nextToken=tail, startTime=5000, endTime=7000)) == ["4", "5"]
 
 
 def test_an_event_has_three_members(logs: Logs, fill: Fill) -> None:

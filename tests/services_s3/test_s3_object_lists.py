@@ -153,18 +153,9 @@ def test_a_page_costs_what_it_shows(s3: S3, bucket: str, site: Site) -> None:
         for number in range(700):
             s3("PutObject", Bucket=bucket, Key=f"{folder}/{number:04}", Body=b"")
     s3("PutObject", Bucket=bucket, Key="zero", Body=b"")
-    rows = 0
-
-    def counted(*arguments: Any) -> list[object]:
-        nonlocal rows
-        found = original(*arguments)
-        rows += len(found)
-        return found
-
     with site.database.read() as connection:
         found_bucket = buckets.find(connection, bucket)
         assert found_bucket is not None
-        original = object_listing.page
         page = object_listing.keys(connection, found_bucket, Wanted(delimiter="/"))
         statements: list[str] = []
         event.listen(connection, "before_cursor_execute", lambda *a: statements.append(a[2]))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from s3_callers import S3, blob_files
+from s3_callers import S3, blob_files, opened
 
+from stepwell.base.arn import Scope
 from stepwell.blobs import digests
-from stepwell.services.registry import Site
+from stepwell.services.registry import Door, Site
 from stepwell.services.s3 import upload_completion
 
 LARGE = 5 << 20
@@ -57,32 +62,31 @@ def test_parts_become_one_object(s3: S3, bucket: str, site: Site) -> None:
     assert s3.code("ListParts", **where) == "NoSuchUpload"
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[S3]:
+    """One server for many examples, with a bucket called `lasting`."""
+    with TemporaryDirectory() as folder:
+        site = opened(Path(folder))
+        caller = S3(Door(site), Scope("123456789012", "us-east-1"))
+        caller("CreateBucket", Bucket="lasting")
+        yield caller
+        site.database.close()
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.binary(max_size=20), min_size=1, max_size=6), st.randoms())
-def test_etags_of_any_parts(parts: list[bytes], random: Any) -> None:
-    """Hypothesis drives the door through the `lasting` fixture's sibling: small parts, any order, any content."""
+@given(parts=st.lists(st.binary(max_size=20), min_size=1, max_size=6), random=st.randoms())
+def test_etags_of_any_parts(lasting: S3, parts: list[bytes], random: Random) -> None:
     numbered = {number * 3 + 1: body for number, body in enumerate(parts)}
     order = list(numbered)
     random.shuffle(order)
-    stored = LASTING[0]
-    where = begun(stored, "lasting")
-    named = sent(stored, where, {number: numbered[number] for number in order})
-    done = completed(stored, where, named)
+    where = begun(lasting, "lasting")
+    named = sent(lasting, where, {number: numbered[number] for number in order})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upload_completion, "SMALLEST_PART", 0)
+        done = completed(lasting, where, named)
     md5s = b"".join(hashlib.md5(body).digest() for body in parts)
     assert done["ETag"] == f'"{hashlib.md5(md5s).hexdigest()}-{len(parts)}"'
-    assert stored.text("lasting", "key") == b"".join(parts)
-
-
-LASTING: list[S3] = []
-
-
-@pytest.fixture(autouse=True)
-def lasting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.node.name == "test_etags_of_any_parts":
-        s3 = request.getfixturevalue("s3")
-        s3("CreateBucket", Bucket="lasting")
-        monkeypatch.setattr(upload_completion, "SMALLEST_PART", 0)
-        LASTING[:] = [s3]
+    assert lasting.text("lasting", "key") == b"".join(parts)
 
 
 def test_a_part_sent_again_replaces(s3: S3, bucket: str) -> None:
@@ -194,8 +198,7 @@ WHOLE = PARTS[1] + PARTS[2]
     ],
 )
 def test_checksums_of_the_whole(s3: S3, bucket: str, algorithm: str, kind: str | None, is_full: bool) -> None:
-    params = {"ChecksumType": kind} if kind else {}
-    where = begun(s3, bucket, ChecksumAlgorithm=algorithm, **params)
+    where = begun(s3, bucket, ChecksumAlgorithm=algorithm, **({"ChecksumType": kind} if kind else {}))
     named = sent(s3, where, PARTS)
     member, name = f"Checksum{algorithm}", algorithm.lower()
     listed = s3("ListParts", **where)

@@ -61,7 +61,8 @@ def test_an_arn_that_lost_its_capitals_still_leads_to_the_tags(sagemaker: SageMa
     ],
 )
 def test_nothing_else_has_tags(sagemaker: SageMaker, operation: str, missing: str) -> None:
-    more: Document = {"AddTags": {"Tags": tags(a="1")}, "ListTags": {}, "DeleteTags": {"TagKeys": ["a"]}}[operation]
+    every: dict[str, Document] = {"AddTags": {"Tags": tags(a="1")}, "DeleteTags": {"TagKeys": ["a"]}}
+    more = every.get(operation, {})
     refused("ResourceNotFound", missing, lambda: sagemaker(operation, ResourceArn=missing, **more))
 
 

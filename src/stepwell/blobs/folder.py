@@ -1,8 +1,8 @@
 """Room blobs: the folder of blobs. In: bytes, or a file. Out: a Blob, named by the SHA-256 of its bytes.
 
 A blob is written to `incoming/` and renamed to its name when complete, so whatever stands under a name is whole,
-also after kill -9. The same bytes are kept once. Blobs are read-only files; nobody outside gets a hard link to one,
-because a job that runs as root could write through it: `place` clones (copy on write) or copies.
+also after kill -9. The same bytes are kept once. Blobs are read-only and their owner's alone; nobody outside gets
+a hard link to one, because a job that runs as root could write through it: `place` clones (copy on write) or copies.
 
 Two processes may share the folder. Each holds a shared lock on it while it lives; whoever finds itself alone at
 its start removes what a killed process left in `incoming/`.
@@ -75,7 +75,7 @@ class BlobWriter:
         """Keep what was written, under its name."""
         found = {algorithm: digest.digest() for algorithm, digest in self._digests.items()}
         name = found[NAMING].hex()
-        os.fchmod(self._file.fileno(), 0o444)
+        os.fchmod(self._file.fileno(), 0o400)
         self._file.close()
         self._folder.adopt(Path(self._temporary), name)
         return Blob(name, self.size, found)
@@ -97,7 +97,8 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.incoming = folder / "incoming"
-        self.incoming.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.incoming.mkdir(exist_ok=True)
         for number in range(256):
             (folder / f"{number:02x}").mkdir(exist_ok=True)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

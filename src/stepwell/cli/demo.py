@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
     if options.keep:
         console.print(f"Kept: {folder}", highlight=False)
     else:
-        shutil.rmtree(folder)
+        # An environment's byte code may still be being compiled into the folder: what is in use stays.
+        shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
@@ -175,8 +176,8 @@ def run_once(console: Console, account: Account, python: Path, arguments: list[s
         raise Disproof(f"the execution ended as {status}")
     proof = prove(account, arn, steps)
     console.print(f"AUC on the test set: [bold]{proof.auc:.4f}[/] (threshold {proof.threshold:g})")
-    console.print(f"Model package: {proof.package}", highlight=False)
-    console.print(f"Model: {proof.model} (xgboost-model, {proof.model_bytes:,} bytes)", highlight=False)
+    console.print(f"Model package: {proof.package}", highlight=False, soft_wrap=True)
+    console.print(f"Model: {proof.model} ({proof.model_bytes:,} bytes unpacked)", highlight=False, soft_wrap=True)
     return proof
 
 
@@ -249,7 +250,7 @@ def walk(steps: list[Answer]) -> Iterator[tuple[str, str]]:
 
 def step_table(types: Mapping[str, str], steps: list[Answer], *, waiting: bool) -> Table:
     """Step, type, status, duration, job name; with `waiting`, also the steps that have not started."""
-    table = Table("Step", "Type", "Status", "Duration", Column("Job", overflow="fold"))
+    table = Table(Column("Step", min_width=20), "Type", "Status", "Duration", Column("Job", overflow="fold"))
     for step in steps:
         status = step["StepStatus"]
         table.add_row(

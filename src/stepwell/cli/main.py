@@ -39,9 +39,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
-        command.add_argument(
-            "--data", metavar="DIR", help="where everything is kept (default: $STEPWELL_DATA, else ~/.stepwell)"
-        )
+        default = "fresh and temporary" if name == "demo" else "$STEPWELL_DATA, else ~/.stepwell"
+        command.add_argument("--data", metavar="DIR", help=f"where everything is kept (default: {default})")
         if name in words:
             importlib.import_module(f"stepwell.cli.{name}").configure(command)
     return parser

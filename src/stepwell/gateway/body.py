@@ -176,7 +176,7 @@ class BodyStream:
         if self._hash is not None:
             computed = self._hash.hexdigest()
             if computed != self._declared_sha256:
-                raise wrong_payload("rest-xml", self._declared_sha256 or "", computed)
+                raise wrong_payload(self._declared_sha256 or "", computed)
             self.sha256 = computed
         self._is_finished = True
 

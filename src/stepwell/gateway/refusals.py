@@ -112,10 +112,8 @@ def unsigned_headers(protocol: str, names: list[str]) -> Fault:
     return Fault(signature_code(protocol), text, 403 if protocol == "query" else _status(protocol))
 
 
-def wrong_payload(protocol: str, declared: str, computed: str) -> Fault:
-    """The body is not the one that was signed."""
-    if protocol != "rest-xml":
-        return wrong_signature(protocol)
+def wrong_payload(declared: str, computed: str) -> Fault:
+    """The body of an S3 request is not the one that was signed."""
     members = {"ClientComputedContentSHA256": declared, "S3ComputedContentSHA256": computed}
     text = "The provided 'x-amz-content-sha256' header does not match what was computed."
     return Fault("XAmzContentSHA256Mismatch", text, 400, members)

@@ -5,9 +5,9 @@ May import: `base` and the standard library; a launcher's third-party client is 
 Two worlds live here. On the server's side: `launcher.py` (the values and the Protocol), `process.py` (the launcher
 that needs no Docker), `isolation.py` and `probe.py` (which isolation works on this host), `records.py` (the files of
 a job's folder). In the job's own supervisor process, which outlives the server and starts in a few milliseconds:
-`supervisor.py` and what it imports (`order`, `rootfs`, `namespaces`, `bubblewrap`, `cgroups`, `processes`,
-`log_file`, `kernel`). Those import the cheap part of the standard library only (no dataclasses, typing, json, re,
-signal, subprocess), so this file imports nothing either.
+`supervisor.py` and what it imports (`order`, `rootfs`, `namespaces`, `bubblewrap`, `command`, `cage`, `cgroups`,
+`processes`, `log_file`, `kernel`). Those import the cheap part of the standard library only (no dataclasses, typing,
+json, re, signal, subprocess), so this file imports nothing either.
 
 To add one: a file with a class that keeps the promises of `launcher.Launcher`, and a fixture for the conformance
 suite in tests/launchers.

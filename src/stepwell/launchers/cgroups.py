@@ -6,6 +6,7 @@ and `processes.py` then counts instead. Every group is removed at the end; those
 Facts: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel.
 """
 
+
 # pathlib would lengthen every start of a supervisor.
 # ruff: noqa: PTH102, PTH106, PTH110, PTH120, PTH123, PTH208
 

@@ -4,6 +4,7 @@ In the supervisor's world: stdlib-only, cheap imports. Every function does one c
 call's name. Numbers are those of the kernel's user API headers; they are the same on every architecture we know.
 """
 
+
 # pathlib would lengthen every start of a supervisor.
 # ruff: noqa: PTH123
 
@@ -64,6 +65,11 @@ def _checked(result: int, call: str) -> int:
 def unshare(flags: int) -> None:
     """Leave the namespaces named by `flags` for new ones."""
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def enter(pidfd: int, flags: int) -> None:
+    """Join the namespaces named by `flags` of the process behind `pidfd` (Linux 5.8)."""
+    _checked(_libc.setns(ctypes.c_int(pidfd), ctypes.c_int(flags)), "setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:

@@ -16,7 +16,7 @@ LINE_BYTES = 256 * 1024
 class LogFile:
     """The open log. `feed` it what was read, and `finish` it."""
 
-    __slots__ = ("_file", "_limit", "_pending", "_pending_bytes", "_room", "is_full", "last_line")
+    __slots__ = ("_file", "_limit", "_pending", "_pending_bytes", "_room", "is_full")
 
     def __init__(self, path: str, limit: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -25,7 +25,6 @@ class LogFile:
         self._limit = limit
         self._room = limit
         self.is_full = False
-        self.last_line = b""
 
     def feed(self, data: bytes, now: float) -> None:
         """Take `data` that arrived at `now`; write the lines that are complete."""
@@ -51,8 +50,6 @@ class LogFile:
         os.close(self._file)
 
     def _write(self, lines: list[bytes], now: float) -> None:
-        if lines:
-            self.last_line = lines[-1]
         if self.is_full:
             return
         stamp = b"%d " % (now * 1000)

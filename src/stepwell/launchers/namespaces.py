@@ -4,7 +4,7 @@ In the supervisor's world: stdlib-only, cheap imports. In: an `Order`, the binds
 output, the `Group` to join. Out: a `Cage`.
 
 As real root there is no user namespace: mapping root away would make files that the server staged foreign, or cost
-a chown of every one. Instead the container's root loses all capabilities beyond `cage.CAPABILITIES` (no SYS_ADMIN,
+a chown of every one. Instead the container's root loses all capabilities beyond `command.CAPABILITIES` (no SYS_ADMIN,
 SYS_PTRACE, SYS_MODULE, SYS_BOOT, SYS_TIME, NET_ADMIN, DAC_READ_SEARCH ...), sees no device nodes but harmless ones,
 and finds the dangerous parts of /proc read-only. Without the privilege, a user namespace maps uid 0 to the user.
 
@@ -12,6 +12,7 @@ Processes: the supervisor forks the init (PID 1 of the namespace), the init fork
 orphans and passes SIGTERM on; the command is not PID 1, so that signals act on it by default. When the init ends
 or is killed, the kernel kills whatever is left in its namespace; when the supervisor is killed, the init dies.
 """
+
 
 # pathlib would lengthen every start of a supervisor.
 # ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH120, PTH123, PTH211
@@ -22,65 +23,33 @@ import _socket
 import errno
 import fcntl
 import os
-import resource
 import sys
 
-from stepwell.launchers import kernel
-from stepwell.launchers.cage import (
-    CAPABILITIES,
-    NOT_EXECUTABLE,
-    NOT_FOUND,
-    UNMAPPED_TAR,
-    Cage,
-    Ending,
-    die_with_reader,
-    prefer_for_out_of_memory_kill,
-    raise_descriptor_limit,
-)
+from stepwell.launchers import command, kernel
+from stepwell.launchers.cage import Cage, Ending, read_report
 from stepwell.launchers.cgroups import Group
 from stepwell.launchers.order import Order
 from stepwell.launchers.rootfs import DEVICE_LINKS, DEVICES, GUARDED, Bind
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 
 class NamespaceCage(Cage):
-    """A container whose init is our own child, so that its process id cannot be taken by another."""
+    """A container whose PID 1 is our attendant."""
 
     __slots__ = ()
 
-    def terminate(self) -> None:
-        os.kill(self.init, kernel.SIGTERM)
-
     def kill(self) -> None:
-        os.kill(self.init, kernel.SIGKILL)
+        os.kill(self.attendant, kernel.SIGKILL)
 
     def end(self) -> Ending:
-        os.waitpid(self.init, 0)
+        os.waitpid(self.attendant, 0)
         return read_report(self.told)
-
-
-def read_report(report: bytes) -> Ending:
-    """Lines `exit N`, `signal N`, `error text`; an init that was killed leaves none."""
-    ending = Ending(None, None)
-    for line in report.decode(errors="replace").splitlines():
-        word, _, rest = line.partition(" ")
-        if word == "exit":
-            ending.code = int(rest)
-        elif word == "signal":
-            ending.signal = int(rest)
-        else:
-            ending.error = rest
-    if ending.code is None and ending.signal is None and not ending.error:
-        ending.signal = kernel.SIGKILL
-    return ending
 
 
 def start(order: Order, root: str, binds: list[Bind], output: int, group: Group | None) -> Cage:
     """Start the container. What goes wrong inside is in its report."""
     has_one_user = _enter_pid_namespace()
     if has_one_user:
-        order.environment.setdefault(*UNMAPPED_TAR)
+        order.environment.setdefault(*command.UNMAPPED_TAR)
     report_end, report = os.pipe()
     init = os.fork()
     if init == 0:
@@ -109,28 +78,18 @@ def _enter_pid_namespace() -> bool:
 def _be_init(
     order: Order, root: str, binds: list[Bind], output: int, report: int, group: Group | None, has_one_user: bool
 ) -> None:
-    """PID 1: build the world, start the command, reap; never returns."""
+    """PID 1: build the world and attend to the command; never returns."""
     try:
-        kernel.block_only(kernel.SIGTERM, kernel.SIGCHLD)
-        die_with_reader(report)
+        command.prepare_to_attend(report)
         if group is not None:
             group.join()
         _leave_host(order)
         _build(root, binds)
-        _redirect(output, report)
-        raise_descriptor_limit()
         if has_one_user and group is None:
-            _limit_processes(order.process_limit)
-        kernel.hide_from_peers()
-        kernel.keep_capabilities(frozenset(CAPABILITIES.values()))
-        kernel.no_new_privileges()
-        kernel.die_with_parent()
-        command = os.fork()
-        if command == 0:
-            _execute(order, report)
-        _reap(command, report)
+            command.limit_processes(order.process_limit)
+        command.attend(order, output, report)
     except BaseException as error:
-        os.write(report, f"error The container could not be set up: {error}\n".encode(errors="replace"))
+        command.tell(report, f"error The container could not be set up: {error}")
     os._exit(0)
 
 
@@ -206,67 +165,3 @@ def _mount_dev(target: str) -> None:
     os.mkdir(f"{target}/pts")
     flags = kernel.MS_NOSUID | kernel.MS_NOEXEC
     kernel.mount("devpts", f"{target}/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=0620")
-
-
-def _redirect(output: int, report: int) -> None:
-    """Standard input is empty, output goes to the log's pipe, and no other descriptor but `report` stays open."""
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.closerange(3, report)
-    os.closerange(report + 1, 1 << 20)
-
-
-def _limit_processes(limit: int) -> None:
-    """For the one user of a user namespace of its own; it means nothing to real root."""
-    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
-
-
-def _execute(order: Order, report: int) -> None:
-    """Become the command; never returns. `report` closes by itself when that works."""
-    try:
-        os.setsid()
-        os.umask(0o022)
-        prefer_for_out_of_memory_kill()
-        kernel.default_signals()
-        kernel.block_only()
-        _execute_found(order)
-    except BaseException as error:
-        reason = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-        text = f"error The command {order.command[0]!r} could not be executed: {reason}.\n"
-        os.write(report, text.encode(errors="replace"))
-        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
-
-
-def _execute_found(order: Order) -> None:
-    """execvp(3) with the container's PATH. os.execvpe would import a module, and the host's are out of sight."""
-    program = order.command[0]
-    folders = [""] if "/" in program else order.environment.get("PATH", DEFAULT_PATH).split(":")
-    failure: OSError = FileNotFoundError(errno.ENOENT, "No such file or directory")
-    for folder in folders:
-        try:
-            os.execve(f"{folder}/{program}" if folder else program, order.command, order.environment)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except PermissionError as error:
-            failure = error
-    raise failure
-
-
-def _reap(command: int, report: int) -> None:
-    """Reap until the command has ended; pass SIGTERM on to it."""
-    while True:
-        if kernel.wait_for_signal(kernel.SIGTERM, kernel.SIGCHLD) == kernel.SIGTERM:
-            os.kill(command, kernel.SIGTERM)
-            continue
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                break
-            if pid == command:
-                code = os.waitstatus_to_exitcode(status)
-                os.write(report, (f"exit {code}\n" if code >= 0 else f"signal {-code}\n").encode())
-                return

@@ -1,8 +1,9 @@
 """Counting a container's processes and memory through /proc, where no control group does it.
 
-In the supervisor's world: stdlib-only, cheap imports. In: the process id of the container's init as the host sees
-it. Every process of a PID namespace descends from it, because orphans become its children.
+In the supervisor's world: stdlib-only, cheap imports. In: process ids as the host sees them. Every process of a
+container descends from its supervisor, because orphans become children of the PID 1 inside.
 """
+
 
 # pathlib would lengthen every start of a supervisor.
 # ruff: noqa: PTH123, PTH208

@@ -6,6 +6,7 @@ directories are bound read-only; of /etc only what programs need and what holds 
 script writes lands on disk in `root`. All of it happens before any code of the container runs.
 """
 
+
 # pathlib would lengthen every start of a supervisor.
 # ruff: noqa: PTH101, PTH102, PTH103, PTH112, PTH114, PTH115, PTH116, PTH123, PTH208, PTH211
 

@@ -9,6 +9,7 @@ nobody may run it again), `log`, and as the last act `exit.json`. A `stop` file 
 `control` makes it look at once.
 """
 
+
 # pathlib would lengthen every start of a supervisor.
 # ruff: noqa: PTH104, PTH110
 
@@ -68,8 +69,7 @@ class Run:
         self._follow(cage)
         ending = cage.end()
         self._drain()
-        self._close_accounts(ending)
-        return cage.explain(ending, self.job.command[0], self.log.last_line)
+        return ending
 
     def _is_over_before_it_began(self) -> bool:
         self.stopped = self._is_stop_asked()
@@ -146,7 +146,7 @@ class Run:
 
     def _count(self, cage: Cage) -> None:
         """The limits where no control group keeps them."""
-        inside = processes.tree(cage.init) if cage.init else []
+        inside = [pid for pid in processes.tree(os.getpid())[1:] if pid not in cage.helpers]
         if processes.threads(inside) > self.job.process_limit:
             self.error = f"The container had more than {self.job.process_limit} processes."
             self._kill(cage)
@@ -164,12 +164,13 @@ class Run:
         self.kill_at = float("inf")
         cage.kill()
 
-    def _close_accounts(self, ending: Ending) -> None:
-        """What the control group has counted, and away with it."""
+    def close_accounts(self, ending: Ending) -> None:
+        """Take over what the control group has counted, remove it, and close the log."""
         if self.group is not None:
             self.peak = self.group.peak_memory_bytes()
             self.out_of_memory |= ending.code != 0 and self.group.out_of_memory()
             self.group.remove()
+        self.log.finish(time.time())
 
     def record(self, ending: Ending) -> None:
         """Write the exit record: whole or not at all, and nothing after it."""
@@ -237,6 +238,6 @@ def main() -> None:
         ending = run.run()
     except OSError as error:
         ending = Ending(None, None, f"The container could not be set up: {error}")
-    run.log.finish(time.time())
+    run.close_accounts(ending)
     run.record(ending)
     os._exit(0)

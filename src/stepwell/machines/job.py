@@ -158,7 +158,8 @@ MOVES: dict[tuple[Phase, type[Event]], Phase] = {
     ("Cleaning", Cleaned): "Over",
     ("Over", Erased): "Over",
 }
-"""Every legal move. `Ended` leads back to Preparing when the platform failed and an attempt is left."""
+"""Every legal move. `Ended` leads back to Preparing when the platform failed and an attempt is left, and to Cleaning
+when nothing ran that could have left something."""
 
 
 class IllegalMove(Exception):
@@ -197,6 +198,8 @@ def evolve(job: Job, event: Event) -> Job:
         case Ended(hosts) if any(host.lost for host in hosts) and _may_retry(job):
             return replace(job, phase="Preparing", attempt=job.attempt + 1)
         case Ended(hosts):
+            if not any(host.has_run for host in hosts):
+                following = "Cleaning"
             return replace(job, phase=following, verdict=verdict_of(job.kind, hosts, stopping=job.stopping))
         case Refused(reason):
             return replace(job, phase=following, verdict=Verdict("Failed", reason))

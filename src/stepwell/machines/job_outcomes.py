@@ -52,6 +52,11 @@ class HostEnd:
         """The exit code as a shell gives it: 128 + n after signal n."""
         return 128 + self.signal if self.signal is not None else (self.code or 0)
 
+    @property
+    def has_run(self) -> bool:
+        """Whether the container did anything that may have left something to take."""
+        return self.lost or (not self.error and (self.code is not None or self.signal is not None))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

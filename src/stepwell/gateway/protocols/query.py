@@ -140,4 +140,4 @@ def _numbered(node: Tree) -> list[Tree]:
         for name, below in node.items()
         if isinstance(below, dict) and name.isascii() and name.isdigit() and len(name) < 10
     ]
-    return [below for _, below in numbered]
+    return [below for _, below in sorted(numbered, key=lambda pair: pair[0])]

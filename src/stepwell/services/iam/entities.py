@@ -10,12 +10,11 @@ import string
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from stepwell.base import ids
 from stepwell.base.arn import Scope
 from stepwell.base.faults import Fault
 from stepwell.store import resources
+from stepwell.store.database import Connection
 from stepwell.store.resources import Key, Query, Resource
 
 ROLE = "role"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import Connection
-
 from stepwell.base import arn as arns
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
@@ -13,6 +11,7 @@ from stepwell.services.iam import documents, entities, managed, pages, tag_lists
 from stepwell.services.iam.entities import POLICY, ROLE
 from stepwell.services.registry import Call, operation
 from stepwell.store import resources, tags
+from stepwell.store.database import Connection
 from stepwell.store.resources import Resource
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from itertools import product
 
-from sqlalchemy import Connection
-
 from stepwell.base import arn as arns
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.services.iam import entities
 from stepwell.services.registry import Call, operation
+from stepwell.store.database import Connection
 
 PRINCIPALS = ("role", "user", "group")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from stepwell.base import arn as arns
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
@@ -13,6 +11,7 @@ from stepwell.services.logs.sources import Source
 from stepwell.services.logs.stored_events import StoredEvents
 from stepwell.services.registry import Site
 from stepwell.store import logs
+from stepwell.store.database import Connection
 from stepwell.store.logs import Group, Stream
 
 MILLISECONDS_A_DAY = 24 * 3600 * 1000

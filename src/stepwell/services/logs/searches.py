@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import Connection
-
 from stepwell.base.documents import Document
 from stepwell.services.logs import lookups, patterns, tokens
 from stepwell.services.logs.events import BYTES_BESIDE_MESSAGE, MOST_BYTES, MOST_EVENTS
@@ -21,6 +19,7 @@ from stepwell.services.logs.faults import invalid_parameter
 from stepwell.services.logs.sources import HEAD, Event, Position, Source
 from stepwell.services.registry import Call, operation
 from stepwell.store import logs
+from stepwell.store.database import Connection
 from stepwell.store.logs import Group, Stream
 
 MOST_LOOKED_AT = 50_000

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection
-
 from stepwell.services.logs.sources import HEAD, Event, Position
 from stepwell.store import logs
+from stepwell.store.database import Connection
 from stepwell.store.logs import Stream
 
 ROWS = 1000

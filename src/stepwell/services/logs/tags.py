@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection
-
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.services.logs import lookups
 from stepwell.services.registry import Call, operation
 from stepwell.store import tags
+from stepwell.store.database import Connection
 
 MOST_TAGS = 50
 

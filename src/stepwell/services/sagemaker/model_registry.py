@@ -6,12 +6,11 @@ a row without a parent. Shared by the nouns of the registry.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from stepwell.base import arn as arns
 from stepwell.base.arn import Scope
 from stepwell.base.faults import Fault, validation
 from stepwell.store import resources
+from stepwell.store.database import Connection
 from stepwell.store.resources import Key, Resource
 
 GROUP = "model-package-group"

@@ -5,8 +5,6 @@ A model is only a description here; endpoints and transform jobs read it. Error 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.base.faults import validation
@@ -14,6 +12,7 @@ from stepwell.services import paging
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker.tag_lists import tag_map
 from stepwell.store import resources, tags
+from stepwell.store.database import Connection
 from stepwell.store.resources import AlreadyExists, Resource
 
 KIND = "model"

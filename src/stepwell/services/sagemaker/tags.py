@@ -5,8 +5,6 @@ Versions of a model package group carry no tags of their own: the group does (sp
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from stepwell.base import arn as arns
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
@@ -15,6 +13,7 @@ from stepwell.services import paging
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker import tag_lists
 from stepwell.store import resources, tags
+from stepwell.store.database import Connection
 
 MOST_TAGS_A_PAGE = 100
 
