@@ -106,6 +106,8 @@ def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="none",
+        timeout_keep_alive=75,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=2,

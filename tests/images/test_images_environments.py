@@ -74,6 +74,14 @@ def test_a_changed_package_is_not_installed(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").glob("tiny-*"))
 
 
+def test_a_lock_with_hashes_has_one_for_every_package(tmp_path: Path) -> None:
+    recipe = a_recipe(tmp_path)
+    other = wheel(tmp_path / "wheels", "other", "1.0")
+    recipe.locks[0].write_text(f"{recipe.locks[0].read_text()}other @ {other.as_uri()}\n")
+    with pytest.raises(BuildFailed, match="hash"):
+        Environments(tmp_path / "data", {"tiny": recipe}, compiles=False).prepare("tiny", quiet)
+
+
 def test_an_unknown_python_says_how_to_get_it(tmp_path: Path) -> None:
     recipe = Recipe("tiny", "3.97", a_recipe(tmp_path).locks)
     with pytest.raises(BuildFailed, match=r"needs Python 3\.97: install it, or run `uv python install 3\.97`"):

@@ -72,6 +72,7 @@ def test_links_within_the_archive_are_kept(tmp_path: Path) -> None:
         (special("link", tarfile.SYMTYPE, ".."), "link/evil.py"),
         (special("link", tarfile.SYMTYPE, "/"),),
         (special("hard", tarfile.LNKTYPE, "../secret"),),
+        (special("../link", tarfile.SYMTYPE, "code/inside"),),
         (special("pipe", tarfile.FIFOTYPE),),
         (special("disk", tarfile.BLKTYPE),),
         (special("tty", tarfile.CHRTYPE),),

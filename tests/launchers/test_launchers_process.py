@@ -32,6 +32,22 @@ def is_inhabited(folder: Path) -> bool:
     return False
 
 
+def has_orphaned_world() -> bool:
+    """Whether some bwrap on this host is PID 1 of a world and has lost the bwrap outside that waits for it."""
+    parents, names = {}, {}
+    for process in Path("/proc").iterdir():
+        try:
+            status = (process / "status").read_text() if process.name.isdigit() else ""
+        except OSError:
+            continue
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        names[process.name] = fields.get("Name")
+        is_one = fields.get("NSpid", "").endswith("\t1") and not fields["State"].startswith("Z")
+        if fields.get("Name") == "bwrap" and is_one:
+            parents[process.name] = fields["PPid"]
+    return any(names.get(parent) != "bwrap" for parent in parents.values())
+
+
 class TestProcessLauncher(LauncherConformance):
     @pytest.fixture
     def launcher(self, isolation: Isolation) -> Launcher:
@@ -89,6 +105,7 @@ class TestProcessLauncher(LauncherConformance):
             runs = folder / "opt ml" / "runs"
             times = runs.read_text().count("ran") if runs.exists() else 0
             assert times == 1 if isinstance(again, Exited) else times <= 1
+        eventually(lambda: not has_orphaned_world())
         assert Absent in outcomes
         assert outcomes <= {Absent, Lost, Exited}
 

@@ -181,7 +181,7 @@ def test_lists_use_the_index(s3: S3, bucket: str, site: Site) -> None:
         object_listing.keys(connection, found, Wanted("a"))
         object_listing.versions(connection, found, Wanted("a", start=Position("ab", 3)))
     assert plans == [
-        "SEARCH objects USING INDEX object_listed (bucket=? AND key>? AND key<?)",
+        "SEARCH objects USING INDEX object_listed (bucket=? AND is_latest=? AND key>? AND key<?)",
         "SEARCH objects USING INDEX object_versions (bucket=? AND key>? AND key<?)",
     ]
 

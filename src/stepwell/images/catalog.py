@@ -25,7 +25,7 @@ _VARIABLES = {
     "PYTHONIOENCODING": "UTF-8",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
-    "OMP_WAIT_POLICY": "PASSIVE",  # not in the Dockerfiles: threads that spin while they wait cost tenfold on a busy host
+    "OMP_WAIT_POLICY": "PASSIVE",  # ours: threads that spin while they wait cost tenfold on a busy host
     "PIP_ROOT_USER_ACTION": "ignore",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }

@@ -112,7 +112,7 @@ def _build(program: str, options: list[str]) -> World:
     keeper = os.fork()
     if keeper == 0:
         os.close(hold)
-        _keep(program, options, (hold_end, echo_end, complaints_end, status_end))
+        _keep(program, options, (hold_end, echo_end, complaints_end, status_end), status)
     for end in (hold_end, echo_end, status_end, complaints_end):
         os.close(end)
     try:
@@ -128,12 +128,16 @@ def _build(program: str, options: list[str]) -> World:
             os.close(end)
 
 
-def _keep(program: str, options: list[str], ends: tuple[int, int, int, int]) -> None:
-    """In the forked child: be the parent of bwrap until it ends; never returns."""
+def _keep(program: str, options: list[str], ends: tuple[int, int, int, int], status: int) -> None:
+    """In the forked child: be the parent of bwrap until it ends; never returns.
+
+    Somebody must stay the reader of `status`: bwrap would die of a broken pipe with its PID 1 waiting for it.
+    """
     bwrap = os.fork()
     if bwrap == 0:
         _become_bwrap(program, options, ends)
-    os.closerange(0, 1 << 20)
+    os.closerange(0, status)
+    os.closerange(status + 1, 1 << 20)
     os.waitpid(bwrap, 0)
     os._exit(0)
 

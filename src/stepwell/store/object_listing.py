@@ -80,8 +80,6 @@ def keys(connection: Connection, bucket: Bucket, wanted: Wanted) -> Page[Listed]
         query = select(*COLUMNS).where(
             table.c.bucket == bucket.id, objects.IS_LISTED, *between(table.c.key, start.key, end)
         )
-        # SQLite cannot tell the two indexes apart, and the other one holds every old version as well.
-        query = query.with_hint(table, "INDEXED BY object_listed", "sqlite")
         return list(map(Listed._make, connection.execute(query.order_by(table.c.key).limit(limit))))
 
     return page(rows, wanted, lambda last: Position(successor(last.key)))

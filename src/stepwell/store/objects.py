@@ -68,7 +68,15 @@ IS_LATEST = table.c.is_latest.is_(True)
 IS_LISTED = and_(IS_LATEST, table.c.blob.is_not(None))
 """What lists of keys show. The same words make the partial index, so that such a list touches nothing else."""
 
-Index("object_listed", table.c.bucket, table.c.key, unique=True, sqlite_where=IS_LISTED, postgresql_where=IS_LISTED)
+Index(
+    "object_listed",
+    table.c.bucket,
+    table.c.is_latest,  # always true here; one equality more is what makes the planner prefer this index
+    table.c.key,
+    unique=True,
+    sqlite_where=IS_LISTED,
+    postgresql_where=IS_LISTED,
+)
 
 parts = Table(
     "object_parts",

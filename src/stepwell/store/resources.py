@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -98,6 +99,16 @@ class Conflict(Exception):
     """Somebody changed the resource since it was read."""
 
 
+# Statements are built once: building one costs as much as running it.
+_OF_KEY = tuple(table.c[name] == bindparam(name) for name in ("kind", "account", "region", "parent", "name"))
+_FIND = select(table).where(*_OF_KEY)
+_INSERT = insert(table)
+_SAVE = update(table).where(table.c.id == bindparam("row_id"))
+_SAVE_UNCHANGED = _SAVE.where(
+    table.c.status == bindparam("seen_status"), table.c.modified == bindparam("seen_modified")
+)
+
+
 def key(scope: Scope, kind: str, name: str, parent: str = "") -> Key:
     """The key of a noun in the account and region of `scope`."""
     return Key(kind, scope.account, scope.region, name, parent)
@@ -105,9 +116,8 @@ def key(scope: Scope, kind: str, name: str, parent: str = "") -> Key:
 
 def add(transaction: Transaction, resource: Resource) -> Resource:
     """Insert; raises AlreadyExists. Returns the resource with its row id."""
-    statement = insert(table).values(**_columns(resource))
     try:
-        result = transaction.connection.execute(statement)
+        result = transaction.connection.execute(_INSERT, _columns(resource))
     except IntegrityError as error:
         raise AlreadyExists(resource.key) from error
     (row_id,) = result.inserted_primary_key or (0,)
@@ -116,7 +126,7 @@ def add(transaction: Transaction, resource: Resource) -> Resource:
 
 def find(connection: Connection, wanted: Key) -> Resource | None:
     """The resource of that key, or None."""
-    row = connection.execute(select(table).where(_is(wanted))).one_or_none()
+    row = connection.execute(_FIND, _named(wanted)).one_or_none()
     return _resource(row) if row else None
 
 
@@ -138,17 +148,19 @@ def find_ignoring_case(connection: Connection, wanted: Key) -> Resource | None:
 
 def save(transaction: Transaction, resource: Resource, *, seen: Resource | None = None) -> None:
     """Write the row of `resource.id`; with `seen`, only if its status and time are still those. Raises Conflict."""
-    condition: ColumnElement[bool] = table.c.id == resource.id
-    if seen is not None:
-        condition = and_(condition, table.c.status == seen.status, table.c.modified == seen.modified)
-    result = transaction.connection.execute(update(table).where(condition).values(**_columns(resource)))
+    values = {**_columns(resource), "row_id": resource.id}
+    if seen is None:
+        result = transaction.connection.execute(_SAVE, values)
+    else:
+        expected = {"seen_status": seen.status, "seen_modified": seen.modified}
+        result = transaction.connection.execute(_SAVE_UNCHANGED, {**values, **expected})
     if result.rowcount != 1:
         raise Conflict(resource.key)
 
 
 def remove(transaction: Transaction, wanted: Key) -> bool:
     """Delete it; False if there was none."""
-    return transaction.connection.execute(delete(table).where(_is(wanted))).rowcount > 0
+    return transaction.connection.execute(delete(table).where(*_OF_KEY), _named(wanted)).rowcount > 0
 
 
 def remove_children(transaction: Transaction, kind: str, scope: Scope, parent: str) -> None:
@@ -243,24 +255,19 @@ def _within(kind: str, scope: Scope, parent: str | None) -> list[ColumnElement[b
     return wanted if parent is None else [*wanted, table.c.parent == parent]
 
 
-def _is(wanted: Key) -> ColumnElement[bool]:
-    return and_(
-        table.c.kind == wanted.kind,
-        table.c.account == wanted.account,
-        table.c.region == wanted.region,
-        table.c.parent == wanted.parent,
-        table.c.name == wanted.name,
-    )
+def _named(wanted: Key) -> dict[str, object]:
+    return {
+        "kind": wanted.kind,
+        "account": wanted.account,
+        "region": wanted.region,
+        "parent": wanted.parent,
+        "name": wanted.name,
+    }
 
 
 def _columns(resource: Resource) -> dict[str, object]:
-    where = resource.key
     return {
-        "kind": where.kind,
-        "account": where.account,
-        "region": where.region,
-        "parent": where.parent,
-        "name": where.name,
+        **_named(resource.key),
         "status": resource.status,
         "created": resource.created,
         "modified": resource.modified,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Column, Connection, String, Table, and_, delete, insert, select
+from sqlalchemy import Column, Connection, String, Table, and_, bindparam, delete, insert, select
 
 from stepwell.store.database import Transaction, metadata
 
@@ -17,10 +17,12 @@ table = Table(
 )
 
 
+_OF = select(table.c.key, table.c.value).where(table.c.arn == bindparam("arn")).order_by(table.c.key)
+
+
 def of(connection: Connection, arn: str) -> dict[str, str]:
     """All tags of `arn`, by key in the order of the keys."""
-    query = select(table.c.key, table.c.value).where(table.c.arn == arn).order_by(table.c.key)
-    return {row.key: row.value for row in connection.execute(query)}
+    return {row.key: row.value for row in connection.execute(_OF, {"arn": arn})}
 
 
 def put(transaction: Transaction, arn: str, tags: Mapping[str, str]) -> None:
