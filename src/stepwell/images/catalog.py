@@ -143,10 +143,10 @@ def _unknown(uri: str, reference: uris.Reference, versions: list[Version], user_
         tried = f"Repository {reference.repository!r} is known with the tags {tags}."
     else:
         tried = "Neither the built-in catalogue nor your own lines know the repository."
-    place = user_file or "a file of your own named by the setting images.file"
+    place = user_file or "a file of your own that `stepwell up --images FILE` (or STEPWELL_IMAGES) names"
     tag = reference.tag or "*"
     return (
         f"ClientError: no environment is known for image {uri[:300]!r}. {tried[:250]} To add it, put into {place}: "
         f'[[image]] repository = "{reference.repository[:100]}" [[image.version]] tag = "{tag[:50]}" '
-        'recipe = "python-3.11" (each on a line of its own), or run jobs with the docker launcher.'
+        'recipe = "python-3.11" (each on a line of its own; docs/images.md).'
     )

@@ -45,7 +45,6 @@ class NoIsolationError(RuntimeError):
     def __init__(self, rejected: tuple[Rejected, ...]) -> None:
         reasons = "\n".join(f"  * {each}" for each in rejected)
         super().__init__(
-            f"This host offers no isolation for jobs, and Stepwell does not run them without. Tried:\n{reasons}\n"
-            "Or use a Docker-compatible engine with the docker launcher."
+            f"This host offers no isolation for jobs, and Stepwell does not run them without. Tried:\n{reasons}"
         )
         self.rejected = rejected

@@ -7,13 +7,16 @@ only where they point inside. Everything becomes readable for everybody: who run
 
 from __future__ import annotations
 
+import errno
+import lzma
 import shutil
 import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
+from stepwell.base.faults import Fault
 from stepwell.services.lambda_ import faults
 
 MOST_BYTES = 262_144_000
@@ -22,11 +25,13 @@ MOST_ENTRIES = 65_535
 MOST_LINK_BYTES = 4096
 EXECUTABLE = 0o111
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 """What reading a damaged, encrypted or unusually packed archive raises."""
+_NAMES_AT_FAULT = (None, errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
+"""Of an OSError: names that cannot stand beside each other; bz2 says that data is damaged without a number."""
 
 
-def unpack(source: BinaryIO, folder: Path) -> None:
+def unpack(source: IO[bytes], folder: Path) -> None:
     """Make `folder` of the archive's files. Raises InvalidParameterValueException; then the folder may be half full."""
     try:
         with zipfile.ZipFile(source) as archive:
@@ -39,9 +44,15 @@ def unpack(source: BinaryIO, folder: Path) -> None:
             for entry in links:
                 _link(archive, entry, folder)
     except _BROKEN:
-        raise faults.invalid(
-            "Could not unzip uploaded file. Please check your file, then try to upload again."
-        ) from None
+        raise _unreadable() from None
+    except OSError as error:
+        if error.errno not in _NAMES_AT_FAULT:
+            raise
+        raise _unreadable() from None
+
+
+def _unreadable() -> Fault:
+    return faults.invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:

@@ -6,7 +6,6 @@ Members of a function's document that are ours and no client's are listed in `OU
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -103,9 +102,6 @@ def fresh_revision() -> str:
     return ids.request_id()
 
 
-def is_revision(text: str) -> bool:
-    """Whether it has the form of a RevisionId."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
+def replaced(row: Resource, document: Document, now: float) -> Resource:
+    """The row with another document as a whole."""
+    return replace(row, modified=now, document=document)

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from stepwell.base import ids
 from stepwell.base.documents import Document
@@ -98,7 +98,7 @@ def _from_s3(call: Call, given: Document) -> Code:
     return code
 
 
-def _keep(data: Path, code: Code, archive: io.BytesIO | tempfile.SpooledTemporaryFile[bytes] | BinaryIO) -> None:
+def _keep(data: Path, code: Code, archive: IO[bytes]) -> None:
     final = folder(data, code.hash)
     if final.is_dir():
         return
@@ -106,7 +106,7 @@ def _keep(data: Path, code: Code, archive: io.BytesIO | tempfile.SpooledTemporar
     draft.mkdir(parents=True)
     draft.chmod(0o755)
     try:
-        archives.unpack(archive, draft)  # type: ignore[arg-type]
+        archives.unpack(archive, draft)
         draft.rename(final)
     except OSError:
         # Somebody else unpacked the same code meanwhile; a rename never replaces a folder that has files.

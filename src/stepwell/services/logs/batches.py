@@ -17,7 +17,10 @@ Batch: TypeAlias = Sequence[tuple[int, str]]
 """(epoch milliseconds, message) pairs."""
 
 MOST_BYTES = 1_048_576
+"""Of one batch that is put, and of one answer that is got."""
 BYTES_BESIDE_MESSAGE = 26
+"""AWS counts a message's UTF-8 bytes and these for every event."""
+
 HOUR = 3600 * 1000
 LONGEST_SPAN = 24 * HOUR
 TOO_NEW = 2 * HOUR

@@ -11,15 +11,13 @@ from itertools import takewhile
 
 from stepwell.base.documents import Document
 from stepwell.services.logs import batches, lookups, tokens
+from stepwell.services.logs.batches import BYTES_BESIDE_MESSAGE, MOST_BYTES
 from stepwell.services.logs.faults import invalid_parameter
 from stepwell.services.logs.sources import HEAD, Event, Position, Source
 from stepwell.services.registry import Call, operation
 from stepwell.store import logs
 
 MOST_EVENTS = 10_000
-MOST_BYTES = 1 << 20
-BYTES_BESIDE_MESSAGE = 26
-"""AWS counts a message's UTF-8 bytes and these for every event."""
 
 SEQUENCE_TOKEN = "49590302925470390000000000000000000000000000000000000000"
 """Sequence tokens order nothing any more; AWS still answers with one, and so do we."""

@@ -14,7 +14,8 @@ from itertools import islice
 
 from stepwell.base.documents import Document
 from stepwell.services.logs import lookups, patterns, tokens
-from stepwell.services.logs.events import BYTES_BESIDE_MESSAGE, MOST_BYTES, MOST_EVENTS
+from stepwell.services.logs.batches import BYTES_BESIDE_MESSAGE, MOST_BYTES
+from stepwell.services.logs.events import MOST_EVENTS
 from stepwell.services.logs.faults import invalid_parameter
 from stepwell.services.logs.sources import HEAD, Event, Position, Source
 from stepwell.services.registry import Call, operation
