@@ -146,7 +146,7 @@ def test_paths_that_lead_out_are_refused_at_creation(sagemaker: Any, local: str,
 
 
 def test_an_output_that_links_elsewhere_uploads_nothing_of_it(server: Server, sagemaker: Any) -> None:
-    script = "mkdir -p /opt/ml/processing/out && cd /opt/ml/processing/out && ln -s /etc/hosts l && ln -s /etc f && echo x > real"
+    script = "cd /opt/ml/processing/out && ln -s /etc/hosts link && ln -s /etc folder && echo x > real"
     ended = process(sagemaker, "link-trick", script, ProcessingOutputConfig=s3_output("/opt/ml/processing/out"))
     assert ended["ProcessingJobStatus"] == "Completed", ended.get("FailureReason")
     found = server.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="out/")["Contents"]

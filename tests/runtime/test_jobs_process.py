@@ -15,7 +15,7 @@ from stepwell.base import clock
 from stepwell.base.documents import Document
 from stepwell.runtime import jobs as job_machine
 from stepwell.runtime.job_folders import folder
-from stepwell.store import credentials
+from stepwell.store import credentials, tags
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +205,15 @@ def _wait_readable(descriptor: int) -> None:
             },
             'ClientError: Data download failed:No S3 objects found under S3 URL "s3://data/nothing"',
         ),
+        (
+            "crowd",
+            {
+                "ProcessingResources": {
+                    "ClusterConfig": {"InstanceCount": 17, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+                }
+            },
+            "CapacityError: Unable to provision requested ML compute capacity.",
+        ),
         ("bad-variable", {"Environment": {"A": "x\0y"}}, "ClientError: The environment variable 'A' cannot be set"),
     ],
 )
@@ -268,6 +277,15 @@ def test_the_jobs_keys_are_those_of_its_role(here: Installation) -> None:
         found = credentials.find(connection, here.get("keys/id").decode().strip())
     assert found is not None
     assert found.principal == "arn:aws:sts::123456789012:assumed-role/SageMakerRole/SageMaker"
+
+
+def test_an_image_that_is_not_what_its_tag_says_is_marked(here: Installation) -> None:
+    arn = here.process("nearly", "true", AppSpecification={"ImageUri": "python:3.9", "ContainerEntrypoint": ["true"]})
+    assert here.processed("nearly")["ProcessingJobStatus"] == "Completed"
+    said = "Python 3.9 is not installable here; this job runs Python 3.10."
+    assert here.log("nearly", "Processing")[0] == said
+    with here.database.read() as connection:
+        assert tags.of(connection, arn) == {"stepwell:image-substitution": said}
 
 
 def test_a_deleted_job_leaves_no_file(here: Installation) -> None:

@@ -6,12 +6,15 @@ process takes over. The containers live on, as under their supervisors. The inva
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,10 +23,11 @@ from hypothesis import strategies as st
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.blobs.folder import Blobs
+from stepwell.container.objects import StoredObject
 from stepwell.images import catalog
 from stepwell.launchers.launcher import Exited, Lost
 from stepwell.machines.job import Effect, Event
-from stepwell.runtime import loop
+from stepwell.runtime import job_start, loop
 from stepwell.runtime.job_folders import folder
 from stepwell.runtime.job_records import Record
 from stepwell.runtime.jobs import JobMachine, Tools
@@ -194,6 +198,8 @@ def live(world: World, arn: str, ends: list[str], stop_at: int | None) -> tuple[
         if not world.look(arn):
             return seen, asked
         seen.append(world.describe()["TrainingJobStatus"])
+        # Who waits is told in the transaction that ends the job, not later.
+        assert world.wakes_of(world.execution) == (seen[-1] in ("Completed", "Failed", "Stopped"))
         for host in world.launcher.running():
             if world.chance.random() < 0.5:
                 attempt = int(host.parent.name)
@@ -245,8 +251,7 @@ def test_jobs_survive_crashes(
             assert end == "deadline"
         elif end == "deadline":
             assert asked
-        # Who waits is told; nothing is left but the log.
-        assert world.wakes_of(world.execution)
+        # Nothing is left but the log.
         assert not world.wakes_of(arn)
         left = [path.name for path in folder(site.data, arn, 1).job.rglob("*") if path.is_file()]
         assert set(left) <= {"log"}
@@ -264,6 +269,40 @@ def test_only_a_lost_machine_is_tried_again(site: Site, seed: int, crashes: floa
         assert all(count == 1 for count in world.launcher.launches.values())
         restarts = [entry for entry in final["SecondaryStatusTransitions"] if entry["Status"] == "Restarting"]
         assert len(restarts) == min(losses, 2)
+
+
+def test_a_stop_ends_a_long_download(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_start, "ASK_SECONDS", 0.0)
+    with a_world(site, 1, 0.0) as world:
+        for number in range(20):
+            world.objects.add("b", f"train/{number}", b"x")
+        placed: list[Path] = []
+        place = world.objects.place
+
+        def place_and_stop(item: StoredObject, target: Path) -> None:
+            place(item, target)
+            placed.append(target)
+            if len(placed) == 1:
+                world.call("StopTrainingJob")
+
+        monkeypatch.setattr(world.objects, "place", place_and_stop)
+        live(world, world.create(1, 0), ["good"], None)
+        assert world.describe()["TrainingJobStatus"] == "Stopped"
+        assert len(placed) < 20
+        assert world.launcher.launches == {}
+
+
+@pytest.mark.parametrize("where", ["place", "put"])
+def test_a_full_disk_fails_the_job_and_shows_no_path(site: Site, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/a/path/of/the/host")
+
+    with a_world(site, 1, 0.0) as world:
+        monkeypatch.setattr(world.objects, where, full)
+        live(world, world.create(1, 0), ["good"], None)
+        assert world.describe()["FailureReason"] == (
+            "InternalServerError: We encountered an internal error. Please try again. (No space left on device)"
+        )
 
 
 @pytest.mark.parametrize("crashes", [0.0, 0.4])

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from stepwell.definition.caching import CacheConfig
 from stepwell.definition.conditions import Condition
 from stepwell.definition.expressions import Scalar, Tree
 from stepwell.definition.json_text import JSON
+from stepwell.definition.loops import ForEach
+from stepwell.definition.outputs import OutputParameter
+from stepwell.definition.retries import RetryPolicy
 
 ParameterType: TypeAlias = Literal["String", "Integer", "Float", "Boolean"]
 Trigger: TypeAlias = Literal["Completed", "Failed", "Stopped", "Any"]
@@ -63,7 +67,11 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. Of a Condition, `conditions` are its question, and the steps of its branches name it as parent."""
+    """One step. Of a Condition, `conditions` are its question, and the steps of its branches name it as parent.
+
+    Of a ForEach, `loop` says what it goes through, and the steps of its body name it as parent. Neither stands in
+    `arguments` any more.
+    """
 
     name: str
     type: str
@@ -75,8 +83,13 @@ class Step:
     property_files: tuple[PropertyFile, ...] = ()
     conditions: tuple[Condition, ...] = ()
     parent: Parent | None = None
+    cache: CacheConfig | None = None
+    retries: tuple[RetryPolicy, ...] = ()
+    outputs: tuple[OutputParameter, ...] = ()
+    """What a Lambda or Callback step promises to answer."""
+    loop: ForEach | None = None
     extra: Mapping[str, Tree] = field(default_factory=dict)
-    """Further members, such as CacheConfig, RetryPolicies and FunctionArn; the step's type says which it knows."""
+    """Further members, such as FunctionArn and CheckType; the step's type says which it knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +104,16 @@ class Pipeline:
     metadata: Mapping[str, JSON] = field(default_factory=dict)
     named: Mapping[str, Step] = field(init=False, repr=False, compare=False)
     """The steps by name."""
+    held: Mapping[str, tuple[Step, ...]] = field(init=False, repr=False, compare=False)
+    """Step -> the steps directly in its branches or its body, for those that have any."""
 
     def __post_init__(self) -> None:
+        held: dict[str, list[Step]] = {}
+        for step in self.steps:
+            if step.parent is not None:
+                held.setdefault(step.parent.step, []).append(step)
         object.__setattr__(self, "named", {step.name: step for step in self.steps})
+        object.__setattr__(self, "held", {name: tuple(steps) for name, steps in held.items()})
 
     def property_file(self, step: str, name: str) -> PropertyFile | None:
         """The file that `step` declares under `name`, if it does."""

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
+from stepwell.definition.caching import parse_cache
 from stepwell.definition.conditions import Condition, parse_conditions
 from stepwell.definition.expressions import Tree, parse_tree
 from stepwell.definition.json_text import JSON
+from stepwell.definition.loops import MEMBERS as LOOP_MEMBERS
+from stepwell.definition.loops import parse_for_each
 from stepwell.definition.model import Branch, Dependency, Parent, PropertyFile, Step, Trigger
+from stepwell.definition.outputs import parse_outputs
 from stepwell.definition.problems import below, shown
 from stepwell.definition.reading import Reading
+from stepwell.definition.retries import parse_retries
 
 BRANCHES: Mapping[str, tuple[Branch, ...]] = {
     "Condition": ("IfSteps", "ElseSteps"),
@@ -22,7 +27,28 @@ BRANCHES: Mapping[str, tuple[Branch, ...]] = {
 }
 """Types of step that hold steps, and the members of their Arguments in which they do."""
 
-_MEMBERS = ("Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "PropertyFiles")
+_OWN_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "Condition": ("Conditions", "IfSteps", "ElseSteps"),
+    "ForEach": LOOP_MEMBERS,
+}
+"""Arguments that become fields of a Step."""
+
+_MEMBERS = frozenset(
+    {
+        "Name",
+        "Type",
+        "Arguments",
+        "DependsOn",
+        "DisplayName",
+        "Description",
+        "PropertyFiles",
+        "CacheConfig",
+        "RetryPolicies",
+        "OutputParameters",
+    }
+)
+"""Members that become fields of a Step; the others stay in its `extra`."""
+
 _TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 
 
@@ -40,7 +66,7 @@ def _step(document: dict[str, JSON], pointer: str, parent: Parent | None, readin
     given = reading.required(document, "Arguments", pointer)
     inside = below(pointer, "Arguments")
     arguments = {} if given is None else reading.mapping(given, inside)
-    own = (*BRANCHES.get(type_, ()), *(("Conditions",) if type_ == "Condition" else ()))
+    own = _OWN_ARGUMENTS.get(type_, ())
     yield Step(
         name=name,
         type=type_,
@@ -52,6 +78,10 @@ def _step(document: dict[str, JSON], pointer: str, parent: Parent | None, readin
         property_files=tuple(_property_files(document, pointer, reading)),
         conditions=_conditions(type_, arguments, inside, reading),
         parent=parent,
+        cache=parse_cache(document.get("CacheConfig"), below(pointer, "CacheConfig"), reading),
+        retries=parse_retries(document.get("RetryPolicies"), below(pointer, "RetryPolicies"), reading),
+        outputs=tuple(parse_outputs(document.get("OutputParameters"), below(pointer, "OutputParameters"), reading)),
+        loop=parse_for_each(arguments, inside, reading) if type_ == "ForEach" and given is not None else None,
         extra=_trees({key: child for key, child in document.items() if key not in _MEMBERS}, pointer, reading),
     )
     for branch in BRANCHES.get(type_, ()):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stepwell.definition.conditions import operands
 from stepwell.definition.expressions import Get, Join, JsonGet, PropertyFileReference, Tree
+from stepwell.definition.loops import ForEach
 from stepwell.definition.model import Pipeline, Step
 from stepwell.definition.paths import Path
 from stepwell.definition.problems import below
@@ -70,8 +71,17 @@ def of_step(step: Step) -> Iterator[Reference]:
     for index, condition in enumerate(step.conditions):
         for pointer, operand in operands(condition, below(inside, "Conditions", index)):
             yield from of_tree(operand, pointer)
+    if step.loop is not None:
+        yield from _of_loop(step.loop, inside)
     for name, tree in step.extra.items():
         yield from of_tree(tree, below(step.pointer, name))
+
+
+def _of_loop(loop: ForEach, pointer: str) -> Iterator[Reference]:
+    items = list(loop.items) if isinstance(loop.items, tuple) else loop.items
+    yield from of_tree(items, below(pointer, "IterableItems"))
+    if loop.selector is not None:
+        yield Reference(below(loop.selector.pointer, "Field", "Get"), loop.selector.field)
 
 
 def of_pipeline(pipeline: Pipeline) -> Iterator[Reference]:

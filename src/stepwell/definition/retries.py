@@ -112,11 +112,12 @@ def _number(
     if value is None:
         return None
     lowest, highest = limits
-    wanted = "a number" if isinstance(lowest, float) else "a whole number"
-    fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if fits and isinstance(value, int | float) and lowest <= value <= highest:
-        if isinstance(lowest, float) or value == int(value):
-            return value
+    any_number = isinstance(lowest, float)
+    if isinstance(value, int | float) and not isinstance(value, bool) and lowest <= value <= highest:
+        number = float(value) if any_number else int(value)
+        if number == value:
+            return number
+    wanted = "a number" if any_number else "a whole number"
     message = f"Expecting {wanted} from {lowest:g} to {highest:g}, but found '{shown(value)}'."
     reading.refuse(below(pointer, member), message)
     return None

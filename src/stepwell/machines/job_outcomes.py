@@ -90,6 +90,11 @@ def verdict_of(kind: Kind, hosts: Sequence[HostEnd], *, stopping: bool) -> Verdi
     return Verdict("Stopped") if stopping or any(host.stopped for host in hosts) else Verdict("Completed")
 
 
+def platform_failed(error: OSError) -> str:
+    """The FailureReason when this machine refused, such as for want of space; no path of it is shown."""
+    return f"{PLATFORM_FAILED} ({error.strerror or type(error).__name__})"
+
+
 def _unstartable(host: HostEnd) -> str:
     if host.code in NOT_STARTABLE:
         return _within(f"ClientError: CannotStartContainerError. The container cannot be started: {host.error}")

@@ -17,7 +17,11 @@ ExecutionStatus: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class StartStep:
-    """Create what `step` makes, under the name derived from this `attempt`. Answer: StepStarted or StepFailed."""
+    """Create what `step` makes, under the name derived from this `attempt`.
+
+    Answer: StepStarted or StepFailed; StepSucceeded when there is nothing to wait for, as of a result from the cache;
+    StepRetrying when it is to be tried again.
+    """
 
     step: str
     attempt: int
@@ -45,6 +49,14 @@ class StopStep:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishLoop:
+    """Nothing of the ForEach `step` is left to do; its turns ended as `status`. Answer: StepSucceeded and the like."""
+
+    step: str
+    status: StepStatus
+
+
+@dataclass(frozen=True, slots=True)
 class FinishExecution:
     """Nothing is left to do: the execution ends. Answer: ExecutionFinished."""
 
@@ -52,7 +64,7 @@ class FinishExecution:
     reason: str | None = None
 
 
-Effect: TypeAlias = StartStep | EvaluateCondition | FailStep | StopStep | FinishExecution
+Effect: TypeAlias = StartStep | EvaluateCondition | FailStep | StopStep | FinishLoop | FinishExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +80,18 @@ class StepStarting:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """What the step makes has been created."""
+    """What the step makes has been created. Of a ForEach: it goes through `items` items."""
 
     step: str
+    items: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepRetrying:
+    """This attempt came to nothing; the next one is due at `not_before` (epoch seconds)."""
+
+    step: str
+    not_before: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +103,7 @@ class StepStopping:
 
 @dataclass(frozen=True, slots=True)
 class StepSucceeded:
-    """What the step made is done; its properties can be read."""
+    """What the step made is done, or need not be made; its properties can be read."""
 
     step: str
 
@@ -129,6 +150,13 @@ class ExecutionFinished:
 
 
 StepEvent: TypeAlias = (
-    StepStarting | StepStarted | StepStopping | StepSucceeded | StepFailed | StepStopped | ConditionEvaluated
+    StepStarting
+    | StepStarted
+    | StepRetrying
+    | StepStopping
+    | StepSucceeded
+    | StepFailed
+    | StepStopped
+    | ConditionEvaluated
 )
 Event: TypeAlias = StepEvent | StopRequested | ParallelismChanged | ExecutionFinished

@@ -6,7 +6,7 @@ from stepwell.base.documents import Document
 from stepwell.container import collecting
 from stepwell.container.plan import Refusal
 from stepwell.machines.job import Event, Uploaded
-from stepwell.machines.job_outcomes import PLATFORM_FAILED, Verdict
+from stepwell.machines.job_outcomes import Verdict, platform_failed
 from stepwell.runtime import job_results
 from stepwell.runtime.job_records import Record
 from stepwell.runtime.job_tools import Tools, folder_of, log_of, plan_of
@@ -26,5 +26,5 @@ def upload(site: Site, tools: Tools, state: Record, verdict: Verdict) -> Event:
     except Refusal as refusal:
         return Uploaded(f"ClientError: {refusal}", members)
     except OSError as error:
-        return Uploaded(f"{PLATFORM_FAILED} ({error})", members)
+        return Uploaded(platform_failed(error), members)
     return Uploaded("", members)

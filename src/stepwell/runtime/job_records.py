@@ -13,7 +13,7 @@ from stepwell.base.documents import Document
 from stepwell.machines import job_progress
 from stepwell.machines.job import Event, Job, Phase, Prepared, Uploaded
 from stepwell.machines.job_history import with_transition
-from stepwell.machines.job_outcomes import Verdict
+from stepwell.machines.job_outcomes import REASON_LIMIT, Verdict
 from stepwell.runtime.job_kinds import KINDS, JobKind
 from stepwell.store import resources
 from stepwell.store.resources import Key, Resource
@@ -86,7 +86,7 @@ def moved(before: Record, after: Job, event: Event, now: float) -> Resource:
 
 def _final(before: Record, verdict: Verdict, now: float) -> Document:
     word, document = before.kind.word, before.document
-    members: Document = {f"{word}EndTime": now, "FailureReason": verdict.reason or None}
+    members: Document = {f"{word}EndTime": now, "FailureReason": verdict.reason[:REASON_LIMIT] or None}
     start = document.get(f"{word}StartTime")
     if before.kind.name == "training" and start is not None:
         seconds = max(1, round(now - start))

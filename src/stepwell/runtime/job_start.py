@@ -14,7 +14,7 @@ from stepwell.container.layout import Access
 from stepwell.container.plan import Plan, Refusal
 from stepwell.launchers.launcher import Absent
 from stepwell.machines.job import Downloaded, Event, Launched, Prepared, Refused
-from stepwell.machines.job_outcomes import PLATFORM_FAILED
+from stepwell.machines.job_outcomes import platform_failed
 from stepwell.runtime import job_containers, job_results
 from stepwell.runtime.job_folders import JobFolder
 from stepwell.runtime.job_records import Record
@@ -39,7 +39,7 @@ def or_refused(perform: Callable[[], Event | None]) -> Event | None:
     except IMAGE_PROBLEMS as refusal:
         return Refused(str(refusal))
     except OSError as error:
-        return Refused(f"{PLATFORM_FAILED} ({error})")
+        return Refused(platform_failed(error))
 
 
 def prepare(site: Site, tools: Tools, state: Record, now: float) -> Event:

@@ -32,7 +32,7 @@ _NAMES_AT_FAULT = (None, errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.E
 
 
 def unpack(source: IO[bytes], folder: Path) -> None:
-    """Make `folder` of the archive's files. Raises InvalidParameterValueException; then the folder may be half full."""
+    """Make `folder` of the archive's files. Raises InvalidParameterValueException, the folder half full."""
     try:
         with zipfile.ZipFile(source) as archive:
             entries = archive.infolist()

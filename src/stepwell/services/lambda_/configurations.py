@@ -13,7 +13,6 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, validation
 from stepwell.services.lambda_ import entities, faults
 from stepwell.services.lambda_.function_code import Code
-from stepwell.services.lambda_.names import LATEST
 
 MOST_SECONDS = 900
 DEFAULT_SECONDS = 3
@@ -74,15 +73,13 @@ def new(request: Document, code: Code, now: float) -> Document:
         "State": "Active",
         "LastVersion": 0,
     }
-    document = {**defaults, **_given(request, name)}
-    return touched(with_code(document, code, request), now)
+    return touched(with_code(_without_nulls({**defaults, **_given(request, name)}), code, request), now)
 
 
 def changed(document: Document, name: str, request: Document, now: float) -> Document:
     """The configuration after UpdateFunctionConfiguration. Raises Fault."""
     check(request)
-    merged = {**document, **_given(request, name)}
-    return touched({member: value for member, value in merged.items() if value is not None}, now)
+    return touched(_without_nulls({**document, **_given(request, name)}), now)
 
 
 def with_code(document: Document, code: Code, request: Document) -> Document:
@@ -104,7 +101,9 @@ def check_new(request: Document) -> None:
     if request.get("PackageType", "Zip") != "Zip" or "ImageUri" in request["Code"]:
         raise _not_here("Container images (PackageType Image)", "Give the code as a zip archive.")
     if not request.get("Runtime") or not request.get("Handler"):
-        raise faults.invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+        raise faults.invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
     check(request)
 
 
@@ -151,6 +150,10 @@ def _given(request: Document, name: str) -> Document:
         group = request["LoggingConfig"].get("LogGroup") or f"/aws/lambda/{name}"
         given["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": group}
     return given
+
+
+def _without_nulls(document: Document) -> Document:
+    return {member: value for member, value in document.items() if value is not None}
 
 
 def _vpc(given: Document) -> Document | None:

@@ -1,4 +1,4 @@
-"""What Lambda says when something is wrong: its codes, with its wording. All are modelled exceptions with a `Type`."""
+"""What Lambda says when something is wrong: its codes, its wording, its members."""
 
 from __future__ import annotations
 

@@ -43,9 +43,7 @@ def reference(scope: Scope, text: str, qualifier: str | None = None) -> Referenc
         raise faults.function_not_found(text)
     inside = found["qualifier"] or ""
     if qualifier and inside and qualifier != inside:
-        raise faults.invalid(
-            "The derived qualifier from the function name does not match the specified qualifier."
-        )
+        raise faults.invalid("The derived qualifier from the function name does not match the specified qualifier.")
     return Reference(found["name"], qualifier or inside)
 
 

@@ -1,4 +1,4 @@
-"""Resource policies of functions: AddPermission, RemovePermission, GetPolicy. Kept and shown; nothing enforces them."""
+"""Resource policies of functions: AddPermission, RemovePermission, GetPolicy. Kept and shown, not enforced."""
 
 from __future__ import annotations
 

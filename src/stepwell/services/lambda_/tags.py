@@ -51,6 +51,8 @@ def check_tags(added: Mapping[str, str], standing: Mapping[str, str] | None = No
 def _tagged(connection: Connection, call: Call, resource: str) -> str:
     wanted = names.reference(call.scope, resource)
     if wanted.qualifier:
-        raise faults.invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
+        raise faults.invalid(
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
+        )
     entities.function(connection, call.scope, wanted)
     return names.function_arn(call.scope, wanted.name)
