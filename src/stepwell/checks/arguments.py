@@ -1,4 +1,4 @@
-"""Room checks: Arguments are members of the operation that makes the step, and of the right JSON kind.
+"""Room checks: Arguments are what the operation that makes the step takes: members, kinds of JSON, bounds.
 
 The words are AWS's where they are known: "Unknown Argument member 'X'", "Expecting start of Json Array.". Lists,
 maps and structures must stand there in full; their scalars may be expressions. Spec 01, section 5.
@@ -8,78 +8,94 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from stepwell.checks.running import Models, Subject
-from stepwell.definition.expressions import Get, Join, JsonGet, Tree
-from stepwell.definition.model import Step
+from stepwell.checks.running import Subject
+from stepwell.definition.expressions import Get, Join, JsonGet, Scalar, Tree
 from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.resolve import as_text
+from stepwell.spec import validation, wording
 from stepwell.spec.models import Shape
+from stepwell.steps import forms
+from stepwell.steps.forms import Form
 from stepwell.steps.registry import TYPES
-
-_ARGUMENTS: Mapping[str, frozenset[str]] = {"Fail": frozenset({"ErrorMessage"}), "Condition": frozenset()}
-"""The Arguments of types that call no operation. What a Condition holds has been taken out by the parser."""
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Unknown members at any depth, wrong kinds of JSON, and literals outside an enumeration."""
+    """Unknown and missing members at any depth, wrong kinds of JSON, and literals that break a bound."""
+    known: dict[str, Form] = {}
     for step in subject.pipeline.steps:
-        pointer = below(step.pointer, "Arguments")
-        shape = _input_shape(step, subject.models)
-        if shape is not None:
-            yield from _structure(step.arguments, shape, pointer)
-        elif step.type in _ARGUMENTS:
-            yield from _members(step.arguments, _ARGUMENTS[step.type], pointer)
-        if step.type == "Fail" and "ErrorMessage" not in step.arguments:
-            yield Problem(pointer, "Missing required member 'ErrorMessage'")
+        if step.type not in TYPES:
+            continue
+        if step.type not in known:
+            known[step.type] = TYPES[step.type].argument_form(subject.models)
+        yield from _tree(dict(step.arguments), known[step.type], below(step.pointer, "Arguments"))
 
 
-def _input_shape(step: Step, models: Models) -> Shape | None:
-    type_ = TYPES.get(step.type)
-    return models(type_.job.service, type_.job.create).input_shape if type_ and type_.job else None
-
-
-def _tree(tree: Tree, shape: Shape, pointer: str) -> Iterator[Problem]:
-    match shape.kind, tree:
-        case _, None:
+def _tree(tree: Tree, form: Form, pointer: str) -> Iterator[Problem]:
+    match form.kind, tree:
+        case (_, None) | (forms.FREE_KIND, _):
             return
         case "structure", dict():
-            yield from _structure(tree, shape, pointer)
+            yield from _structure(tree, form, pointer)
         case "map", dict():
+            yield from _sized(len(tree), form.shape, pointer)
             for key, child in tree.items():
-                yield from _tree(child, shape.value.shape, below(pointer, key))
+                yield from _tree(child, form.inner, below(pointer, key))
         case "list", list():
+            yield from _sized(len(tree), form.shape, pointer)
             for index, child in enumerate(tree):
-                yield from _tree(child, shape.element.shape, below(pointer, index))
+                yield from _tree(child, form.inner, below(pointer, index))
         case "structure" | "map", _:
             yield Problem(pointer, "Expecting start of Json Object.")
         case "list", _:
             yield Problem(pointer, "Expecting start of Json Array.")
         case _, list() | dict():
             yield Problem(pointer, "Expecting a scalar value or an expression.")
+        case _, Get() | Join() | JsonGet():
+            return
         case _:
-            yield from _scalar(tree, shape, pointer)
+            yield from _scalar(tree, form, pointer)
 
 
-def _structure(tree: Mapping[str, Tree], shape: Shape, pointer: str) -> Iterator[Problem]:
-    yield from _members(tree, shape.members, pointer)
+def _structure(tree: Mapping[str, Tree], form: Form, pointer: str) -> Iterator[Problem]:
+    for name in form.required:
+        if tree.get(name) is None:
+            yield Problem(pointer, f"Missing required member '{name}'")
     for name, child in tree.items():
-        if name in shape.members:
-            yield from _tree(child, shape.members[name].shape, below(pointer, name))
-
-
-def _members(
-    tree: Mapping[str, Tree], known: Mapping[str, object] | frozenset[str], pointer: str
-) -> Iterator[Problem]:
-    for name in tree:
-        if name not in known:
-            hint = did_you_mean(name, known)
+        if name in form.members:
+            yield from _tree(child, form.members[name], below(pointer, name))
+        else:
+            hint = did_you_mean(name, form.members)
             words = f"Unknown Argument member '{shown(name)}'"
             yield Problem(below(pointer, name), f"{words}.{hint}" if hint else words)
 
 
-def _scalar(tree: Tree, shape: Shape, pointer: str) -> Iterator[Problem]:
-    if isinstance(tree, Get | Join | JsonGet):
+def _sized(length: int, shape: Shape | None, pointer: str) -> Iterator[Problem]:
+    low, high = (shape.traits.get("min", 0), shape.traits.get("max")) if shape else (0, None)
+    if high is not None and length > high:
+        yield _invalid(pointer, f"There are {length} elements: {wording.length_at_most(high)}")
+    elif length < low:
+        yield _invalid(pointer, f"There are {length} elements: {wording.length_at_least(low)}")
+
+
+def _scalar(value: Scalar, form: Form, pointer: str) -> Iterator[Problem]:
+    """A literal, as the engine will send it: numbers and booleans become text where text is wanted."""
+    shape = form.shape
+    if shape is None:
         return
-    if shape.enum and tree not in shape.enum:
+    sent = as_text(value) if form.kind == "string" else value
+    if shape.enum and sent not in shape.enum:
         allowed = ", ".join(shape.enum)
-        message = f"Value '{shown(tree)}' for '{shape.name}' failed to satisfy enum value set: [{allowed}]"
-        yield Problem(pointer, f"Model Validation failed: {message}")
+        text = f"Value '{shown(sent)}' for '{form.name}' failed to satisfy enum value set: [{allowed}]"
+        yield _invalid(pointer, text)
+        return
+    found: list[str] = []
+    try:
+        validation.checker(shape)(sent, None, found)
+    except validation.WrongTypeError as wrong:
+        found.append(wrong.problem)
+    for violation in found:
+        yield _invalid(pointer, violation.replace("at ''", f"for '{form.name}'", 1))
+
+
+def _invalid(pointer: str, text: str) -> Problem:
+    return Problem(pointer, f"Model Validation failed: {text}")

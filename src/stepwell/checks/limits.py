@@ -17,7 +17,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     if count > PARAMETERS:
         yield Problem("/Parameters", f"There are {count} parameters; at most {PARAMETERS} are allowed.")
     for step in subject.pipeline.steps:
-        outputs = step.extra.get("OutputParameters")
-        if isinstance(outputs, list) and len(outputs) > OUTPUT_PARAMETERS:
+        outputs = step.outputs
+        if len(outputs) > OUTPUT_PARAMETERS:
             message = f"There are {len(outputs)} output parameters; at most {OUTPUT_PARAMETERS} are allowed."
             yield Problem(below(step.pointer, "OutputParameters"), message)

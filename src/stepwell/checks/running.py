@@ -15,14 +15,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from stepwell import checks
+from stepwell.checks.property_forms import PropertyForms
 from stepwell.definition.graph import Graph, graph_of
 from stepwell.definition.model import Pipeline
 from stepwell.definition.problems import DefinitionError, Problem
 from stepwell.definition.references import Reference, of_pipeline, of_step
-from stepwell.spec.models import OperationModel
-
-Models: TypeAlias = Callable[[str, str], OperationModel]
-"""(service, operation) -> its model; `stepwell.spec.models.operation` is one."""
+from stepwell.steps.forms import Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,12 @@ class Subject:
     graph: Graph = field(init=False)
     references: Mapping[str, tuple[Reference, ...]] = field(init=False)
     """Pointer of a step -> what it reads; "" -> what the pipeline reads outside its steps."""
+    properties: PropertyForms = field(init=False)
 
     def __post_init__(self) -> None:
         by_step = {step.pointer: tuple(of_step(step)) for step in self.pipeline.steps}
         object.__setattr__(self, "graph", graph_of(self.pipeline))
+        object.__setattr__(self, "properties", PropertyForms(self.pipeline, self.models))
         object.__setattr__(self, "references", {**by_step, "": tuple(of_pipeline(self.pipeline))})
 
 
@@ -49,8 +49,12 @@ Check: TypeAlias = Callable[[Subject], Iterable[Problem]]
 
 def _found() -> dict[str, Check]:
     """Rule name -> its function."""
-    names = [found.name for found in pkgutil.iter_modules(checks.__path__) if found.name != "running"]
-    return {name: importlib.import_module(f"{checks.__name__}.{name}").check for name in names}
+    modules = (importlib.import_module(f"{checks.__name__}.{found.name}") for found in _files())
+    return {module.__name__: module.check for module in modules if hasattr(module, "check")}
+
+
+def _files() -> list[pkgutil.ModuleInfo]:
+    return [found for found in pkgutil.iter_modules(checks.__path__) if found.name != "running"]
 
 
 def run(pipeline: Pipeline, models: Models) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Room checks: every step has a type that AWS has, and only members that this type allows. Spec 01, section 5."""
+"""Room checks: every step has a type that AWS has, and the members of this type. Spec 01, section 5."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ UNPUBLISHED = frozenset({"Athena", "HubContent"})
 
 
 def check(subject: Subject) -> Iterator[Problem]:
-    """Unknown types, and members of steps that their type does not have."""
+    """Unknown types, members of steps that their type does not have, and missing ones."""
     for step in subject.pipeline.steps:
         if step.type in TYPES:
             yield from _unknown_members(step, TYPES[step.type])
+            yield from _wrong_members(step, TYPES[step.type])
         else:
             yield Problem(below(step.pointer, "Type"), _unknown_type(step.type))
 
@@ -31,7 +32,7 @@ def _unknown_type(name: str) -> str:
 
 
 def _unknown_members(step: Step, type_: StepType) -> Iterator[Problem]:
-    for member in step.extra:
+    for member in _members(step):
         if member not in type_.members:
             hint = did_you_mean(member, type_.members)
             message = f"Unknown member '{shown(member)}' of a step of type {type_.name}.{hint}"
@@ -39,3 +40,21 @@ def _unknown_members(step: Step, type_: StepType) -> Iterator[Problem]:
     if step.property_files and not type_.has_property_files:
         message = f"A step of type {type_.name} cannot have PropertyFiles."
         yield Problem(below(step.pointer, "PropertyFiles"), message)
+
+
+def _members(step: Step) -> Iterator[str]:
+    """The members of `step` that not every type has, those that have become fields too."""
+    yield from step.extra
+    fields = {"CacheConfig": step.cache, "RetryPolicies": step.retries, "OutputParameters": step.outputs}
+    yield from (name for name, value in fields.items() if value)
+
+
+def _wrong_members(step: Step, type_: StepType) -> Iterator[Problem]:
+    for member in type_.required:
+        if step.extra.get(member) is None:
+            yield Problem(step.pointer, f"Missing required member '{member}'")
+    for member, allowed in type_.enums.items():
+        value = step.extra.get(member)
+        if isinstance(value, str) and value not in allowed:
+            text = f"Value '{shown(value)}' for '{member}' failed to satisfy enum value set: [{', '.join(allowed)}]"
+            yield Problem(below(step.pointer, member), f"Model Validation failed: {text}")

@@ -55,7 +55,7 @@ class BubblewrapCage(Cage):
 
     def __init__(self, attendant: int, report: int, world: World) -> None:
         super().__init__(attendant, report)
-        self.helpers = (attendant, world.keeper)
+        self.staff = (attendant, world.keeper)
         self._world = world
 
     def kill(self) -> None:

@@ -24,13 +24,13 @@ class Ending:
 
 class Cage:
     """A started container. `attendant` is our child that waits for the command; being our child, its process id
-    cannot be taken by another before `end`. `helpers` are the children whose memory is not the container's."""
+    cannot be taken by another before `end`. `staff` are the children whose memory is not the container's."""
 
-    __slots__ = ("attendant", "helpers", "report", "told")
+    __slots__ = ("attendant", "report", "staff", "told")
 
     def __init__(self, attendant: int, report: int) -> None:
         self.attendant = attendant
-        self.helpers: tuple[int, ...] = (attendant,)
+        self.staff: tuple[int, ...] = (attendant,)
         self.report = report
         self.told = b""
 

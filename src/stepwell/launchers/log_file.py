@@ -28,6 +28,8 @@ class LogFile:
 
     def feed(self, data: bytes, now: float) -> None:
         """Take `data` that arrived at `now`; write the lines that are complete."""
+        if self.is_full:
+            return
         head, newline, tail = data.rpartition(b"\n")
         if newline:
             self._pending.append(head)
@@ -45,13 +47,11 @@ class LogFile:
     def finish(self, now: float) -> None:
         """Write what is left without a newline as a line of its own, and close."""
         rest = b"".join(self._pending)
-        if rest:
+        if rest and not self.is_full:
             self._write([rest], now)
         os.close(self._file)
 
     def _write(self, lines: list[bytes], now: float) -> None:
-        if self.is_full:
-            return
         stamp = b"%d " % (now * 1000)
         block = stamp + (b"\n" + stamp).join(lines) + b"\n"
         if len(block) > self._room:

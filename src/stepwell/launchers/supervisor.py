@@ -146,7 +146,7 @@ class Run:
 
     def _count(self, cage: Cage) -> None:
         """The limits where no control group keeps them."""
-        inside = [pid for pid in processes.tree(os.getpid())[1:] if pid not in cage.helpers]
+        inside = [pid for pid in processes.tree(os.getpid())[1:] if pid not in cage.staff]
         if processes.threads(inside) > self.job.process_limit:
             self.error = f"The container had more than {self.job.process_limit} processes."
             self._kill(cage)

@@ -4,20 +4,21 @@ In: an Execution, which is a Plan (facts of its definition that never change) an
 events, what has happened. Out: from `decide` the effects that are due, from `evolve` the next Execution. Nothing
 here reads a clock, a store or a network, and an event that cannot happen raises IllegalEventError.
 
-Steps not yet reached have no state. When a step ends, only those that wait for it are looked at. A branch that is
-not taken needs no work: what waits for it never gets all it needs, and neither does what waits for that. So an
-execution is over when nothing is ready and nothing is active. Spec 02, sections 2 to 5. Where AWS's behaviour is
-unknown, the choice is made in `_starts_more`, `_broke` or `_end`, and nowhere else.
+Steps not yet reached have no state. A branch that is not taken needs no work: what waits for it never gets all it
+needs, and neither does what waits for that. So an execution is over when nothing is ready and nothing is active.
+Spec 02, sections 2 to 5. Where AWS's behaviour is unknown, the choice is made in `_starts_more`, `_end`,
+`pipeline_state._broke` or `pipeline_state.finished_loops`, and nowhere else.
 """
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 
-from stepwell.definition.graph import Graph, Requirement, graph_of
-from stepwell.definition.model import CONDITION_BRANCHES, Pipeline
+from stepwell.machines import pipeline_state as state_of
 from stepwell.machines.pipeline_events import (
     ConditionEvaluated,
     Effect,
@@ -27,10 +28,12 @@ from stepwell.machines.pipeline_events import (
     ExecutionStatus,
     FailStep,
     FinishExecution,
+    FinishLoop,
     ParallelismChanged,
     StartStep,
     StepEvent,
     StepFailed,
+    StepRetrying,
     StepStarted,
     StepStarting,
     StepStatus,
@@ -40,65 +43,19 @@ from stepwell.machines.pipeline_events import (
     StopRequested,
     StopStep,
 )
-from stepwell.steps import registry
-from stepwell.steps.kinds import Kind
+from stepwell.machines.pipeline_plan import Plan, plan_of
+from stepwell.machines.pipeline_state import ACTIVE, Execution, StepState, Turn
+
+__all__ = ["ACTIVE", "FAILURE_REASON", "FINAL", "Execution", "Plan", "StepState", "Turn", "plan_of"]
 
 FAILURE_REASON = "Step failure: One or multiple steps failed."
 """What DescribePipelineExecution says of every failed execution, word for word."""
 
-ACTIVE: frozenset[StepStatus] = frozenset({"Starting", "Executing", "Stopping"})
 FINAL: frozenset[ExecutionStatus] = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 
 
 class IllegalEventError(Exception):
     """An event that cannot happen in this state: a bug of the runtime, or a lease that was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the definition says about order. `rank` is the place of each step in the definition."""
-
-    graph: Graph
-    kinds: Mapping[str, Kind]
-    rank: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """How far a step that has been reached has come. `outcome` is that of a Condition."""
-
-    status: StepStatus
-    attempt: int = 1
-    outcome: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """One execution. Made by `begin` or `restore`; what is behind `steps` follows from them and the plan."""
-
-    plan: Plan
-    status: ExecutionStatus
-    max_parallel: int | None
-    steps: Mapping[str, StepState]
-    met: Mapping[str, int]
-    """Of steps that wait and have part of what they need: how many requirements are met."""
-    ready: tuple[str, ...]
-    """Steps that have all they need and have not begun, in the order of the definition."""
-    active: frozenset[str]
-    """Steps that have begun and not ended."""
-    unsuccessful: bool
-    """Some step failed or was stopped."""
-    broken: bool
-    """Some step failed or was stopped and nothing was there to take it up."""
-
-
-def plan_of(pipeline: Pipeline) -> Plan:
-    """The plan of a checked pipeline."""
-    return Plan(
-        graph_of(pipeline),
-        {step.name: registry.of(step.type).kind for step in pipeline.steps},
-        {step.name: rank for rank, step in enumerate(pipeline.steps)},
-    )
 
 
 def begin(plan: Plan, max_parallel: int | None = None) -> Execution:
@@ -111,74 +68,107 @@ def restore(
     steps: Mapping[str, StepState],
     status: ExecutionStatus = "Executing",
     max_parallel: int | None = None,
+    *,
+    attempts: Mapping[str, int] | None = None,
+    chosen: frozenset[str] | None = None,
 ) -> Execution:
     """An execution whose steps have come this far: what a stored one is after it has been loaded."""
-    free = (step for step, requirements in plan.graph.requirements.items() if not requirements)
-    execution = Execution(
-        plan=plan,
-        status=status,
-        max_parallel=max_parallel,
-        steps=steps,
-        met={},
-        ready=_sorted(plan, (step for step in free if step not in steps)),
-        active=frozenset(step for step, state in steps.items() if state.status in ACTIVE),
-        unsuccessful=False,
-        broken=False,
-    )
-    for step, state in steps.items():
+    execution = Execution(plan, status, max_parallel, dict(steps), attempts or {}, chosen)
+    own = {step: state for step, state in steps.items() if state.turn is None}
+    execution.turns = {step: state.turn for step, state in steps.items() if state.turn is not None}
+    for step, requirements in plan.graph.requirements.items():
+        if not requirements and step not in steps:
+            execution.set_ready(step)
+    for step, state in own.items():
+        if state.status in ACTIVE:
+            state_of.note_active(execution, step, state)
+    for step, state in own.items():
         if state.status not in ACTIVE:
-            execution = _ended(execution, step, state)
+            state_of.note_end(execution, step, state)
     return execution
 
 
-def decide(execution: Execution) -> tuple[Effect, ...]:
-    """What is to be done now. Performing nothing and asking again gives the same answer."""
+def decide(execution: Execution, now: float = math.inf, most: int | None = None) -> tuple[Effect, ...]:
+    """What is to be done at `now`, at most so many things. Asking again without doing them gives the same answer."""
     if execution.status in FINAL:
         return ()
-    effects = tuple(_stops(execution) if execution.status == "Stopping" else _starts(execution))
-    return effects if effects or execution.active else (_end(execution),)
+    due = _stops(execution) if execution.status == "Stopping" else _starts(execution, now)
+    effects = tuple(islice(due, most))
+    return effects if effects or execution.is_active else (_end(execution),)
+
+
+def due(execution: Execution) -> float | None:
+    """When the next step that waits to be tried again is due (epoch seconds)."""
+    waits = (execution.steps[step].not_before for step in execution.active["Starting"])
+    return min((moment for moment in waits if moment is not None), default=None)
 
 
 def observable(execution: Execution) -> tuple[str, ...]:
-    """The steps whose Describe response may tell something new, in the order of the definition."""
-    made = (step for step in execution.active if execution.steps[step].status != "Starting")
-    return _sorted(execution.plan, made)
+    """The steps of which something new may be told, in the order of the definition."""
+    made = execution.active["Executing"] | execution.active["Stopping"]
+    return tuple(step for step in execution.sorted(made) if step not in execution.loops)
 
 
 def evolve(execution: Execution, event: Event) -> Execution:
-    """The execution after `event`. Raises IllegalEventError for what cannot have happened."""
+    """The execution after `event`, a new value. Raises IllegalEventError for what cannot have happened."""
+    after = _copied(execution)
+    advance(after, event)
+    return after
+
+
+def advance(execution: Execution, event: Event) -> None:
+    """The same in place, for whoever holds the only reference: costs what the event changes and no more."""
     if execution.status in FINAL:
         raise IllegalEventError(f"{event} after the execution has ended as {execution.status}")
     match event:
         case StopRequested():
-            return replace(execution, status="Stopping")
+            execution.status = "Stopping"
         case ParallelismChanged(max_parallel):
-            return replace(execution, max_parallel=max_parallel)
+            execution.max_parallel = max_parallel
         case ExecutionFinished(status):
-            return _finished(execution, status)
+            _check_end(execution, status)
+            execution.status = status
         case _:
-            return _step_evolved(execution, event)
+            _check_legal(execution, event)
+            state_of.enter(execution, event.step, _next(execution, event))
 
 
-def _starts(execution: Execution) -> Iterator[Effect]:
-    """What begins now: what is ready, as far as there is room, and what a crash left between two lines."""
-    begun = (step for step in execution.active if execution.steps[step].status == "Starting")
-    for step in _sorted(execution.plan, begun):
-        yield StartStep(step, execution.steps[step].attempt)
-    if not _starts_more(execution):
+def _copied(execution: Execution) -> Execution:
+    after = copy.copy(execution)
+    after.steps, after.met, after.turns = dict(execution.steps), dict(execution.met), dict(execution.turns)
+    after.ready, after.ready_now = list(execution.ready), list(execution.ready_now)
+    after.active = {status: set(steps) for status, steps in execution.active.items()}
+    after.loops = {step: replace(loop, busy=dict(loop.busy)) for step, loop in execution.loops.items()}
+    return after
+
+
+def _starts(execution: Execution, now: float) -> Iterator[Effect]:
+    """What begins now: what is ready, as far as there is room, what a crash left between two lines, and retries."""
+    for step in execution.sorted(execution.active["Starting"]):
+        state = execution.steps[step]
+        if state.not_before is None or state.not_before <= now:
+            yield StartStep(step, state.attempt)
+    starts_more = _starts_more(execution)
+    for step, status in state_of.finished_loops(execution, starts_more=starts_more):
+        yield FinishLoop(step, status)
+    if not starts_more:
         return
-    limit, taken = execution.max_parallel, len(execution.active)
-    for step in execution.ready:
-        match execution.plan.kinds[step]:
+    for _, step in execution.ready_now:
+        match execution.kind(step):
             case "condition":
                 yield EvaluateCondition(step)
-            case "fail" | "unbuilt":
+            case "foreach":
+                yield _start(execution, step)
+            case _:
                 yield FailStep(step)
-            case "job" if limit is None or taken < limit:
-                taken += 1
-                yield StartStep(step, 1)
-            case "job":
-                pass
+    limit = execution.max_parallel
+    room = None if limit is None else max(limit - execution.taken, 0)
+    for _, step in islice(execution.ready, room):
+        yield _start(execution, step)
+
+
+def _start(execution: Execution, step: str) -> StartStep:
+    return StartStep(step, execution.attempts.get(step, 0) + 1)
 
 
 def _starts_more(execution: Execution) -> bool:
@@ -190,9 +180,10 @@ def _starts_more(execution: Execution) -> bool:
 
 
 def _stops(execution: Execution) -> Iterator[Effect]:
-    running = (step for step in execution.active if execution.steps[step].status != "Stopping")
-    for step in _sorted(execution.plan, running):
+    for step in execution.sorted(execution.active["Starting"] | execution.active["Executing"]):
         yield StopStep(step)
+    for step, status in state_of.finished_loops(execution, starts_more=False):
+        yield FinishLoop(step, status)
 
 
 def _end(execution: Execution) -> FinishExecution:
@@ -207,8 +198,9 @@ def _end(execution: Execution) -> FinishExecution:
 _FROM: Mapping[type[StepEvent], frozenset[StepStatus | None]] = {
     StepStarting: frozenset({None}),
     StepStarted: frozenset({None, "Starting"}),
+    StepRetrying: frozenset({"Starting", "Executing"}),
     StepStopping: frozenset({"Starting", "Executing"}),
-    StepSucceeded: frozenset({"Executing", "Stopping"}),
+    StepSucceeded: frozenset({None, "Starting", "Executing", "Stopping"}),
     StepFailed: frozenset({None, "Starting", "Executing", "Stopping"}),
     StepStopped: frozenset({"Starting", "Executing", "Stopping"}),
     ConditionEvaluated: frozenset({None}),
@@ -218,6 +210,7 @@ _FROM: Mapping[type[StepEvent], frozenset[StepStatus | None]] = {
 _TO: Mapping[type[StepEvent], StepStatus] = {
     StepStarting: "Starting",
     StepStarted: "Executing",
+    StepRetrying: "Starting",
     StepStopping: "Stopping",
     StepSucceeded: "Succeeded",
     StepFailed: "Failed",
@@ -226,87 +219,37 @@ _TO: Mapping[type[StepEvent], StepStatus] = {
 }
 
 
-def _step_evolved(execution: Execution, event: StepEvent) -> Execution:
+def _next(execution: Execution, event: StepEvent) -> StepState:
     step = event.step
-    _check_legal(execution, event)
-    before = execution.steps.get(step, StepState("Starting"))
-    outcome = event.outcome if isinstance(event, ConditionEvaluated) else None
-    state = replace(before, status=_TO[type(event)], outcome=outcome)
-    moved = replace(
-        execution,
-        steps={**execution.steps, step: state},
-        ready=_without(execution.ready, step),
-        active=execution.active | {step} if state.status in ACTIVE else execution.active - {step},
-    )
-    return moved if state.status in ACTIVE else _ended(moved, step, state)
+    first = StepState("Starting", execution.attempts.get(step, 0) + 1, turn=execution.turns.get(step))
+    before = execution.steps.get(step, first)
+    match event:
+        case StepRetrying(_, not_before):
+            return replace(before, status="Starting", attempt=before.attempt + 1, not_before=not_before)
+        case ConditionEvaluated(_, outcome):
+            return replace(before, status="Succeeded", outcome=outcome)
+        case StepStarted(_, items):
+            return replace(before, status="Executing", not_before=None, items=items)
+        case _:
+            return replace(before, status=_TO[type(event)], not_before=None)
 
 
 def _check_legal(execution: Execution, event: StepEvent) -> None:
     state = execution.steps.get(event.step)
-    if state is None and event.step not in execution.ready:
+    if state is None and not execution.is_ready(event.step):
         raise IllegalEventError(f"{event}, but the step is not ready")
     if (state.status if state else None) not in _FROM[type(event)]:
         raise IllegalEventError(f"{event}, but the step is {state.status if state else 'not begun'}")
-    kind = execution.plan.kinds[event.step]
-    fits = {"job": not isinstance(event, ConditionEvaluated), "condition": isinstance(event, ConditionEvaluated)}
-    if not (isinstance(event, StepFailed) or fits.get(kind, False)):
+    kind = execution.kind(event.step)
+    if kind == "condition":
+        fits = isinstance(event, ConditionEvaluated)
+    else:
+        fits = kind not in state_of.INSTANT and not isinstance(event, ConditionEvaluated)
+    if not (isinstance(event, StepFailed) or fits):
         raise IllegalEventError(f"{event} cannot happen to a step of kind {kind}")
 
 
-def _ended(execution: Execution, step: str, state: StepState) -> Execution:
-    """Count down what waits for `step`, now that it has ended as `state` says."""
-    met, ready, rank = dict(execution.met), list(execution.ready), execution.plan.rank
-    for waiter in execution.plan.graph.waiters[step]:
-        if waiter.step not in execution.steps and _meets(state, waiter.requirement):
-            met[waiter.step] = met.get(waiter.step, 0) + 1
-            if met[waiter.step] == len(execution.plan.graph.requirements[waiter.step]):
-                del met[waiter.step]
-                bisect.insort(ready, waiter.step, key=rank.__getitem__)
-    return replace(
-        execution,
-        met=met,
-        ready=tuple(ready),
-        unsuccessful=execution.unsuccessful or state.status != "Succeeded",
-        broken=execution.broken or _broke(execution.plan, step, state),
-    )
-
-
-def _meets(state: StepState, requirement: Requirement) -> bool:
-    """Whether a step that ended like this gives what `requirement` asks of it."""
-    if requirement.branch is not None:
-        taken = None if state.outcome is None else CONDITION_BRANCHES[state.outcome]
-        return state.status == "Succeeded" and taken == requirement.branch
-    match requirement.trigger:
-        case "Any":
-            return True
-        case "Completed":
-            return state.status == "Succeeded"
-        case "Failed" | "Stopped":
-            return state.status == requirement.trigger
-
-
-def _broke(plan: Plan, step: str, state: StepState) -> bool:
-    """Whether the end of `step` breaks the execution: it did not succeed, and no step waits for just that.
-
-    A step that was stopped although nobody stopped the execution breaks it like one that failed; our choice.
-    """
-    if state.status == "Succeeded":
-        return False
-    takers = (waiter.requirement for waiter in plan.graph.waiters[step])
-    return not any(taker.trigger != "Completed" and _meets(state, taker) for taker in takers)
-
-
-def _finished(execution: Execution, status: ExecutionStatus) -> Execution:
-    due = decide(execution)
-    if not (len(due) == 1 and isinstance(due[0], FinishExecution) and due[0].status == status):
-        raise IllegalEventError(f"The execution ended as {status}, but what is due is {due}")
-    return replace(execution, status=status)
-
-
-def _without(ready: tuple[str, ...], step: str) -> tuple[str, ...]:
-    place = ready.index(step) if step in ready else len(ready)
-    return ready[:place] + ready[place + 1 :]
-
-
-def _sorted(plan: Plan, steps: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(steps, key=plan.rank.__getitem__))
+def _check_end(execution: Execution, status: ExecutionStatus) -> None:
+    wanted = decide(execution)
+    if not (len(wanted) == 1 and isinstance(wanted[0], FinishExecution) and wanted[0].status == status):
+        raise IllegalEventError(f"The execution ended as {status}, but what is due is {wanted}")

@@ -110,7 +110,7 @@ class JobMachine:
         """The pipeline execution that created the job goes on in the transaction that ends it."""
         execution = tags.of(transaction.connection, arn).get(EXECUTION_TAG)
         if execution is not None:
-            self._site.wake(transaction, "pipeline-execution", execution, now)
+            self._site.wake(transaction, "pipeline-execution", execution, now, about=arn)
 
     def _ended(self, arn: str) -> None:
         with self._site.database.write() as transaction:

@@ -21,7 +21,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, not_implemented
 from stepwell.blobs.folder import Blobs
 from stepwell.spec import models, validation
-from stepwell.store import work
+from stepwell.store import signals, work
 from stepwell.store.database import Database, Transaction
 
 
@@ -38,9 +38,16 @@ class Site:
     roused: Callable[[], None] = lambda: None
     """Tells the runtime of this process that work is due; the work table is what counts."""
 
-    def wake(self, transaction: Transaction, machine: str, subject: str, due: float) -> None:
-        """Have `machine` look at `subject` at `due`, as soon as this transaction is safe."""
+    def wake(
+        self, transaction: Transaction, machine: str, subject: str, due: float, *, about: str | None = None
+    ) -> None:
+        """Have `machine` look at `subject` at `due`, as soon as this transaction is safe.
+
+        `about` says what of it: an ARN, of which the machine is told (store/signals.py).
+        """
         work.wake(transaction, machine, subject, due)
+        if about is not None:
+            signals.add(transaction, subject, about)
         transaction.on_commit(self.roused)
 
 

@@ -6,9 +6,16 @@ In: the outcome of `definition.conditions.evaluate_all`. Out: what the step's pr
 from __future__ import annotations
 
 from stepwell.base.documents import Document
+from stepwell.steps import forms
 from stepwell.steps.kinds import StepType
 
-TYPE = StepType("Condition", "condition", synthetic={"Outcome": "boolean"})
+TYPE = StepType(
+    "Condition",
+    "condition",
+    arguments=lambda _: forms.structure({}),
+    properties=lambda _: forms.structure({"Outcome": forms.FLAG}),
+)
+"""The parser has taken conditions and branches out of its Arguments, so that nothing is left to stand there."""
 
 
 def properties(outcome: bool) -> Document:

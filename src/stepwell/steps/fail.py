@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from stepwell.base.documents import Document
 from stepwell.definition.resolve import as_text
+from stepwell.steps import forms
 from stepwell.steps.kinds import StepType
 from stepwell.steps.reasons import limited
 
-TYPE = StepType("Fail", "fail", has_properties=False)
+TYPE = StepType(
+    "Fail",
+    "fail",
+    has_properties=False,
+    arguments=lambda _: forms.structure({"ErrorMessage": forms.TEXT}, required=("ErrorMessage",)),
+)
 
 
 def message(arguments: Document) -> str:

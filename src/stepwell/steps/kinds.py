@@ -11,10 +11,16 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from stepwell.base.documents import Document
+from stepwell.steps import forms
+from stepwell.steps.forms import Form, Models
 from stepwell.steps.outcomes import Outcome
 
-Kind: TypeAlias = Literal["job", "condition", "fail", "unbuilt"]
+Kind: TypeAlias = Literal[
+    "job", "condition", "fail", "lambda", "callback", "foreach", "cleanup", "lineage", "unbuilt"
+]
 """job: made by an operation and described by another. unbuilt: AWS has it, Stepwell cannot run it yet."""
+
+Shaper: TypeAlias = Callable[[Models], Form]
 
 JOB_MEMBERS = frozenset({"CacheConfig", "RetryPolicies"})
 """Members of a step, beyond those every step has, that types running jobs share."""
@@ -77,12 +83,35 @@ class StepType:
     job: Job | None = None
     members: frozenset[str] = frozenset()
     """Members of a step beyond those that every step may have."""
+    required: tuple[str, ...] = ()
+    """Those among them that must be there."""
+    enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What those among them that are words may say."""
     has_property_files: bool = False
     has_properties: bool = True
-    synthetic: Mapping[str, str] = field(default_factory=dict)
-    """Properties beyond the Describe response, with the JSON kind of each."""
+    arguments: Shaper | None = None
+    """What may stand in its Arguments; None: what its operation takes, but for name and role, which are given."""
+    properties: Shaper | None = None
+    """What `Steps.<name>.` leads into; None: what its Describe operation answers."""
 
     @property
     def takes_slot(self) -> bool:
         """Whether a step counts for MaxParallelExecutionSteps; Condition and Fail cost nothing (spec 02, 4)."""
-        return self.kind == "job"
+        return self.kind not in ("condition", "fail", "unbuilt", "foreach")
+
+    def argument_form(self, models: Models) -> Form:
+        """What may stand in the Arguments of a step of this type."""
+        if self.arguments is not None:
+            return self.arguments(models)
+        if self.job is None:
+            return forms.FREE
+        given = {self.job.role_member, *(("Tags",) if self.job.tagged else ())}
+        if self.job.named:
+            given.add(self.job.name_member)
+        return forms.changed(forms.request(models, self.job.service, self.job.create), optional=given)
+
+    def property_form(self, models: Models) -> Form:
+        """What the properties of a step of this type are. Asked only of types that have any."""
+        if self.properties is not None:
+            return self.properties(models)
+        return forms.answer(models, self.job.service, self.job.describe) if self.job else forms.FREE

@@ -14,8 +14,8 @@ from sqlalchemy import JSON, Column, Connection, Float, String, Table, bindparam
 from stepwell.base import clock, ids
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
-from stepwell.store import work
 from stepwell.store import resources as stored
+from stepwell.store import work
 from stepwell.store.database import Transaction, metadata
 
 MACHINE = "event"

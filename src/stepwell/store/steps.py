@@ -1,23 +1,27 @@
 """The steps of pipeline executions that have begun: one row a step, as ListPipelineExecutionSteps shows it.
 
 Steps that were never reached have no row (spec 02, section 3). `properties` is the Describe response that later
-steps refer to.
+steps refer to; it is read one step at a time, because an execution may have thousands.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Connection,
     Float,
+    Index,
     Integer,
     Row,
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     delete,
     select,
 )
@@ -38,10 +42,22 @@ table = Table(
     Column("ended", Float),
     Column("failure_reason", String),
     Column("metadata", JSON, nullable=False),
-    Column("properties", JSON),
+    Column("properties", JSON(none_as_null=True)),
+    Column("outcome", Boolean),
+    Column("first_attempt", Integer, nullable=False),
+    Column("retry_at", Float),
+    Column("cache_key", String),
+    Column("attributes", JSON(none_as_null=True)),
+    Column("source", String),
+    Column("is_reused", Boolean, nullable=False),
+    Column("turn", JSON(none_as_null=True)),
+    Column("items", JSON(none_as_null=True)),
     UniqueConstraint("execution", "name"),
     sqlite_autoincrement=True,
 )
+
+_IS_SOURCE = table.c.cache_key.is_not(None)
+Index("step_cache_key", table.c.cache_key, table.c.ended, sqlite_where=_IS_SOURCE, postgresql_where=_IS_SOURCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +71,108 @@ class Step:
     started: float
     ended: float | None = None
     failure_reason: str | None = None
-    metadata: Document | None = None
+    metadata: Document = field(default_factory=dict)
     properties: Document | None = None
+    outcome: bool | None = None
+    """Of a Condition that was evaluated."""
+    first_attempt: int = 1
+    """The attempt from which retry policies count; above 1 after RetryPipelineExecution."""
+    retry_at: float | None = None
+    """Of a step that waits to be tried again: when."""
+    cache_key: str | None = None
+    """By which later runs find this one, if it really ran."""
+    attributes: Document | None = None
+    """What the cache key was made of."""
+    source: str | None = None
+    """The execution that really ran it, when this one took its result."""
+    is_reused: bool = False
+    """It was taken because a selective execution left it out; otherwise a `source` is a cache hit."""
+    turn: Document | None = None
+    """Of a step that a ForEach has made: ParentStepName, Index, Item and the Body step it is made of."""
+    items: list[object] | None = None
+    """Of a ForEach: what it goes through."""
     id: int = 0
 
     def with_end(
         self, status: str, now: float, *, reason: str | None = None, properties: Document | None = None
     ) -> Step:
         """The same step, ended at `now`."""
-        return replace(self, status=status, ended=now, failure_reason=reason, properties=properties)
+        return replace(
+            self, status=status, ended=now, failure_reason=reason, properties=properties, retry_at=None
+        )
+
+
+_FIELDS = tuple(name for name in Step.__slots__ if name != "id")
+_UNCHANGING = ("execution", "name")
+_IN_MEMORY = [column for column in table.c if column.name not in ("properties", "attributes")]
+
+# Statements are built once: building one costs as much as running it.
+_SAVE = insert(table).values({name: bindparam(name) for name in _FIELDS})
+_SAVE = _SAVE.on_conflict_do_update(
+    index_elements=["execution", "name"],
+    set_={name: _SAVE.excluded[name] for name in _FIELDS if name not in _UNCHANGING},
+)
+_OF = select(table).where(table.c.execution == bindparam("of_execution"))
+_OF = _OF.order_by(table.c.started, table.c.id)
+_NAMED = (table.c.execution == bindparam("of_execution"), table.c.name == bindparam("of_name"))
+_FIND = select(table).where(*_NAMED)
+_PROPERTIES = select(table.c.properties).where(*_NAMED)
+_NEWEST = (
+    select(table)
+    .where(
+        table.c.cache_key == bindparam("of_key"),
+        table.c.status == "Succeeded",
+        table.c.source.is_(None),
+        table.c.ended >= bindparam("ended_after"),
+    )
+    .order_by(table.c.ended.desc(), table.c.id.desc())
+    .limit(1)
+)
+_REMOVE = delete(table).where(*_NAMED)
 
 
 def save(transaction: Transaction, step: Step) -> None:
     """Insert the step, or bring its row up to date."""
-    values: dict[str, object] = {
-        "execution": step.execution,
-        "name": step.name,
-        "status": step.status,
-        "attempt": step.attempt,
-        "started": step.started,
-        "ended": step.ended,
-        "failure_reason": step.failure_reason,
-        "metadata": step.metadata or {},
-        "properties": step.properties,
-    }
-    statement = insert(table).values(**values)
-    transaction.connection.execute(statement.on_conflict_do_update(index_elements=["execution", "name"], set_=values))
+    save_all(transaction, [step])
+
+
+def save_all(transaction: Transaction, steps: Iterable[Step]) -> None:
+    """Insert these steps, or bring their rows up to date. Of two with one name the later counts."""
+    rows = [{name: getattr(step, name) for name in _FIELDS} for step in steps]
+    if rows:
+        transaction.connection.execute(_SAVE, rows)
 
 
 def of(connection: Connection, execution: str) -> list[Step]:
-    """Every begun step of the execution, in the order they began."""
-    query = select(table).where(table.c.execution == execution).order_by(table.c.started, table.c.id)
-    return [_step(row) for row in connection.execute(query)]
+    """Every begun step of the execution, in the order they began, without properties and attributes."""
+    return [_step(row) for row in connection.execute(_OF, {"of_execution": execution})]
 
 
 def find(connection: Connection, execution: str, name: str) -> Step | None:
     """One step by its name."""
-    query = select(table).where(table.c.execution == execution, table.c.name == name)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FIND, {"of_execution": execution, "of_name": name}).one_or_none()
+    return _step(row) if row else None
+
+
+def properties(connection: Connection, execution: str, name: str) -> Document | None:
+    """The properties of a step; None when it has none (yet)."""
+    found: Document | None = connection.execute(
+        _PROPERTIES, {"of_execution": execution, "of_name": name}
+    ).scalar_one_or_none()
+    return found
+
+
+def newest_success(connection: Connection, cache_key: str, ended_after: float) -> Step | None:
+    """The latest step of that cache key that really ran, succeeded, and ended at that moment or later."""
+    row = connection.execute(_NEWEST, {"of_key": cache_key, "ended_after": ended_after}).one_or_none()
     return _step(row) if row else None
 
 
 def page(
     connection: Connection, execution: str, *, descending: bool, limit: int, after: tuple[object, int] | None
 ) -> tuple[list[Step], tuple[object, int] | None]:
-    """One page of steps by start time, and where the next begins."""
-    query = select(table).where(table.c.execution == execution)
+    """One page of steps by start time, without properties and attributes, and where the next begins."""
+    query = select(*_IN_MEMORY).where(table.c.execution == execution)
     begins = table.c.started
     if after is not None:
         value, row_id = after
@@ -117,6 +189,13 @@ def page(
     return found[:limit], (last.started, last.id)
 
 
+def remove(transaction: Transaction, execution: str, names: Sequence[str]) -> None:
+    """Delete these steps of the execution."""
+    rows = [{"of_execution": execution, "of_name": name} for name in names]
+    if rows:
+        transaction.connection.execute(_REMOVE, rows)
+
+
 def remove_of_pipeline(transaction: Transaction, pipeline: str) -> None:
     """Delete all steps of all executions of the pipeline of that ARN."""
     of_it = table.c.execution.startswith(f"{pipeline}/execution/", autoescape=True)
@@ -124,15 +203,4 @@ def remove_of_pipeline(transaction: Transaction, pipeline: str) -> None:
 
 
 def _step(row: Row[tuple[object, ...]]) -> Step:
-    return Step(
-        row.execution,
-        row.name,
-        row.status,
-        row.attempt,
-        row.started,
-        row.ended,
-        row.failure_reason,
-        row.metadata,
-        row.properties,
-        row.id,
-    )
+    return Step(**row._mapping)

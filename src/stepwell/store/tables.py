@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from stepwell.store import buckets, credentials, logs, objects, resources, steps, tags, uploads, work
+from stepwell.store import (
+    buckets,
+    credentials,
+    deliveries,
+    logs,
+    objects,
+    outbox,
+    queue_messages,
+    queues,
+    resources,
+    signals,
+    steps,
+    tags,
+    uploads,
+    work,
+)
 
-__all__ = ["buckets", "credentials", "logs", "objects", "resources", "steps", "tags", "uploads", "work"]
+__all__ = [
+    "buckets",
+    "credentials",
+    "deliveries",
+    "logs",
+    "objects",
+    "outbox",
+    "queue_messages",
+    "queues",
+    "resources",
+    "signals",
+    "steps",
+    "tags",
+    "uploads",
+    "work",
+]

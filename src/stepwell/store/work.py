@@ -2,7 +2,8 @@
 
 A row says: the machine of that name should look at `subject` (an ARN) at `due` (epoch seconds; NULL: only when
 woken). Waking is part of the transaction that gave the reason, so no reason is ever lost. A worker leases the row
-before it looks; `wakes` counts reasons, so one that came during the look is not overlooked when it ends.
+before it looks; `wakes` counts reasons, so one that came during the look is not overlooked when it ends. `holder` is
+the token of the last lease, kept when it is given back: who finds his own there knows that nobody looked meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Float,
     Index,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -39,6 +40,8 @@ table = Table(
     Column("wakes", Integer, nullable=False, default=0),
     Column("lease_token", String),
     Column("lease_expires", Float),
+    Column("holder", String),
+    Column("previous_holder", String),
     Index("work_due", "due"),
 )
 
@@ -51,27 +54,67 @@ class Lease:
     machine: str
     token: str
     wakes: int
+    previous: str | None = None
+    """The token of the lease before; None: nobody has looked yet."""
+
+
+# Statements are built once: building one costs as much as running it.
+_WAKE = insert(table).values(
+    subject=bindparam("subject"), machine=bindparam("machine"), due=bindparam("due"), wakes=1
+)
+_WAKE = _WAKE.on_conflict_do_update(
+    index_elements=["subject"],
+    set_={
+        "due": case((table.c.due <= _WAKE.excluded.due, table.c.due), else_=_WAKE.excluded.due),
+        "wakes": table.c.wakes + 1,
+    },
+)
+_FREE = or_(table.c.lease_token.is_(None), table.c.lease_expires <= bindparam("now"))
+_READY = (
+    select(table.c.subject)
+    .where(table.c.due <= bindparam("now"), _FREE)
+    .order_by(table.c.due)
+    .limit(bindparam("most"))
+)
+_NEXT_DUE = (
+    select(table.c.due)
+    .where(table.c.due.is_not(None), table.c.lease_token.is_(None))
+    .order_by(table.c.due)
+    .limit(1)
+)
+_LEASE = (
+    update(table)
+    .where(table.c.subject == bindparam("of_subject"), table.c.due <= bindparam("now"), _FREE)
+    .values(
+        lease_token=bindparam("token"),
+        lease_expires=bindparam("expires"),
+        holder=bindparam("token"),
+        previous_holder=table.c.holder,
+    )
+    .returning(table.c.machine, table.c.wakes, table.c.previous_holder)
+)
+_HELD = and_(table.c.subject == bindparam("of_subject"), table.c.lease_token == bindparam("held_token"))
+_UNCHANGED = and_(_HELD, table.c.wakes == bindparam("seen_wakes"))
+_IS_HELD = select(table.c.subject).where(_HELD)
+_EXTEND = update(table).where(_HELD).values(lease_expires=bindparam("expires"))
+_RELEASE = update(table).where(_UNCHANGED).values(due=bindparam("next_due"), lease_token=None, lease_expires=None)
+_RELEASE_AS_DUE = update(table).where(_HELD).values(lease_token=None, lease_expires=None)
+_FINISH = delete(table).where(_UNCHANGED)
 
 
 def wake(transaction: Transaction, machine: str, subject: str, due: float) -> None:
     """Have `machine` look at `subject` at `due`, or earlier if it already should."""
-    statement = insert(table).values(subject=subject, machine=machine, due=due, wakes=1)
-    earlier = case((table.c.due <= due, table.c.due), else_=due)
-    sooner = {"due": earlier, "wakes": table.c.wakes + 1}
-    transaction.connection.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=sooner))
+    transaction.connection.execute(_WAKE, {"subject": subject, "machine": machine, "due": due})
 
 
 def ready(connection: Connection, now: float, limit: int) -> list[str]:
     """Subjects that are due and that nobody holds, the longest due first."""
-    free = or_(table.c.lease_token.is_(None), table.c.lease_expires <= now)
-    query = select(table.c.subject).where(table.c.due <= now, free).order_by(table.c.due).limit(limit)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_READY, {"now": now, "most": limit}).scalars())
 
 
 def next_due(connection: Connection) -> float | None:
     """When the next row that nobody holds comes due."""
-    query = select(table.c.due).where(table.c.due.is_not(None), table.c.lease_token.is_(None))
-    return connection.execute(query.order_by(table.c.due).limit(1)).scalar_one_or_none()
+    return connection.execute(_NEXT_DUE).scalar_one_or_none()
 
 
 def count(connection: Connection) -> int:
@@ -81,36 +124,32 @@ def count(connection: Connection) -> int:
 
 def lease(transaction: Transaction, subject: str, token: str, now: float, expires: float) -> Lease | None:
     """Take the row if it is due and free; None if somebody was faster."""
-    free = or_(table.c.lease_token.is_(None), table.c.lease_expires <= now)
-    condition = and_(table.c.subject == subject, table.c.due <= now, free)
-    statement = update(table).where(condition).values(lease_token=token, lease_expires=expires)
-    row = transaction.connection.execute(statement.returning(table.c.machine, table.c.wakes)).one_or_none()
-    return Lease(subject, row.machine, token, row.wakes) if row else None
+    wanted = {"of_subject": subject, "token": token, "now": now, "expires": expires}
+    row = transaction.connection.execute(_LEASE, wanted).one_or_none()
+    return Lease(subject, row.machine, token, row.wakes, row.previous_holder) if row else None
 
 
 def extend(transaction: Transaction, held: Lease, expires: float) -> bool:
     """Hold on for longer; False if the lease was lost."""
-    statement = update(table).where(_holding(held)).values(lease_expires=expires)
-    return transaction.connection.execute(statement).rowcount == 1
+    return transaction.connection.execute(_EXTEND, {**_holding(held), "expires": expires}).rowcount == 1
 
 
 def is_held(connection: Connection, held: Lease) -> bool:
     """Whether the lease still stands: asked in the transaction that applies what was decided under it."""
-    return connection.execute(select(table.c.subject).where(_holding(held))).one_or_none() is not None
+    return connection.execute(_IS_HELD, _holding(held)).one_or_none() is not None
 
 
 def release(transaction: Transaction, held: Lease, due: float | None) -> None:
     """Give the row back until `due`; a wake that came meanwhile keeps it due as it is."""
-    freed = {"lease_token": None, "lease_expires": None}
-    unchanged = and_(_holding(held), table.c.wakes == held.wakes)
-    if transaction.connection.execute(update(table).where(unchanged).values(due=due, **freed)).rowcount == 0:
-        transaction.connection.execute(update(table).where(_holding(held)).values(**freed))
+    unchanged = {**_holding(held), "seen_wakes": held.wakes, "next_due": due}
+    if transaction.connection.execute(_RELEASE, unchanged).rowcount == 0:
+        transaction.connection.execute(_RELEASE_AS_DUE, _holding(held))
 
 
 def finish(transaction: Transaction, held: Lease) -> None:
     """Nothing is left to decide: forget the row, unless a new reason came up while it was held."""
-    unchanged = and_(_holding(held), table.c.wakes == held.wakes)
-    if transaction.connection.execute(delete(table).where(unchanged)).rowcount == 0:
+    unchanged = {**_holding(held), "seen_wakes": held.wakes}
+    if transaction.connection.execute(_FINISH, unchanged).rowcount == 0:
         release(transaction, held, None)
 
 
@@ -119,5 +158,5 @@ def release_all(transaction: Transaction) -> None:
     transaction.connection.execute(update(table).values(lease_token=None, lease_expires=None))
 
 
-def _holding(held: Lease) -> ColumnElement[bool]:
-    return and_(table.c.subject == held.subject, table.c.lease_token == held.token)
+def _holding(held: Lease) -> dict[str, object]:
+    return {"of_subject": held.subject, "held_token": held.token}

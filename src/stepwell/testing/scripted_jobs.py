@@ -49,7 +49,8 @@ class ScriptedJobs:
             resources.save(
                 transaction, job.with_changes(now, status=status, FailureReason="AlgorithmError: scripted")
             )
-            site.wake(transaction, "pipeline-execution", execution, now)
+            arn = _arn(Scope(job.key.account, job.key.region), job.name)
+            site.wake(transaction, "pipeline-execution", execution, now, about=arn)
 
     def _create(self, call: Call, request: Document) -> Document:
         name = request["ProcessingJobName"]
@@ -60,13 +61,13 @@ class ScriptedJobs:
             except resources.AlreadyExists:
                 raise in_use(f"Job name must be unique, and {name} already exists.") from None
         self.created.append(name)
-        return {"ProcessingJobArn": call.scope.arn("sagemaker", f"processing-job/{name}")}
+        return {"ProcessingJobArn": _arn(call.scope, name)}
 
     def _describe(self, call: Call, request: Document) -> Document:
         row = self._find(call, request)
         return {
             **row.document,
-            "ProcessingJobArn": call.scope.arn("sagemaker", f"processing-job/{row.name}"),
+            "ProcessingJobArn": _arn(call.scope, row.name),
             "ProcessingJobStatus": row.status,
         }
 
@@ -83,3 +84,7 @@ class ScriptedJobs:
         if row is None:
             raise not_found(f"Could not find {request['ProcessingJobName']}.")
         return row
+
+
+def _arn(scope: Scope, name: str) -> str:
+    return scope.arn("sagemaker", f"processing-job/{name}")

@@ -67,6 +67,7 @@ def main() -> NoReturn:
         event = json.load(file)
     _prepare_logging(given["RequestId"])
     sys.path[0] = ROOT
+    os.chdir(ROOT)
     try:
         handler = find_handler(os.environ["_HANDLER"])
         context = Context(given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from stepwell.base.documents import Document
+from stepwell.machines import job_progress
 from stepwell.store.outbox import seconds
 from stepwell.store.resources import Resource
 from stepwell.store.steps import Step
@@ -31,9 +32,6 @@ PACKAGE_MEMBERS = (
     "ModelLifeCycle",
     "SourceUri",
 )
-JOB_HIDDEN = frozenset({"Progress", "ClientRequestToken"})
-"""Members of a job's row that its Describe does not show either."""
-PROCESSING_HIDDEN = frozenset({"TrainingJobArn"})
 
 
 def milliseconds(moment: float) -> int:
@@ -82,12 +80,12 @@ def pipeline_step(step: Step, step_type: str, pipeline_arn: str, previous: str |
 
 def training_job(job: Resource, arn: str, tags: Mapping[str, str]) -> Document:
     """A training job as DescribeTrainingJob shows it, times as text."""
-    return _job(job, "TrainingJob", arn, tags, milliseconds_text, JOB_HIDDEN)
+    return _job(job, "TrainingJob", arn, tags, milliseconds_text)
 
 
 def processing_job(job: Resource, arn: str, tags: Mapping[str, str]) -> Document:
     """A processing job as DescribeProcessingJob shows it, times as numbers."""
-    return _job(job, "ProcessingJob", arn, tags, milliseconds, JOB_HIDDEN | PROCESSING_HIDDEN)
+    return _job(job, "ProcessingJob", arn, tags, milliseconds)
 
 
 def model_package(package: Resource, arn: str) -> Document:
@@ -106,18 +104,17 @@ def model_package(package: Resource, arn: str) -> Document:
 
 def model(row: Resource, arn: str) -> Document:
     """A model that was created or deleted."""
-    return _present({**row.document, "ModelName": row.name, "ModelArn": arn, "CreationTime": milliseconds(row.created)})
+    return _present(
+        {**row.document, "ModelName": row.name, "ModelArn": arn, "CreationTime": milliseconds(row.created)}
+    )
 
 
-def _job(
-    job: Resource, noun: str, arn: str, tags: Mapping[str, str], written: Written, hidden: frozenset[str]
-) -> Document:
-    shown = {member: value for member, value in job.document.items() if member not in hidden}
+def _job(job: Resource, noun: str, arn: str, tags: Mapping[str, str], written: Written) -> Document:
     described = {
         f"{noun}Name": job.name,
         f"{noun}Arn": arn,
         f"{noun}Status": job.status,
-        **shown,
+        **job_progress.public(job.document),
         "CreationTime": job.created,
         "LastModifiedTime": job.modified,
     }

@@ -1,0 +1,106 @@
+"""Room checks: what the properties of each step are, and where paths lead in them.
+
+In: a pipeline, whose steps also decide: what a Lambda declares, what a loop holds. Out: forms, and the form at the end
+of a path. Two rules ask: paths must exist, and what a condition compares must be comparable. Spec 01, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stepwell.definition.model import Pipeline, Step
+from stepwell.definition.paths import NATURAL_KEYS, Part, render
+from stepwell.definition.problems import did_you_mean, shown
+from stepwell.steps import forms
+from stepwell.steps.forms import Form, Models
+from stepwell.steps.registry import TYPES
+
+_DECLARED: Mapping[str, Form] = {
+    "String": forms.TEXT,
+    "Integer": forms.WHOLE,
+    "Float": Form("double"),
+    "Boolean": forms.FLAG,
+}
+
+
+class PathLeadsNowhereError(Exception):
+    """Nothing can stand at a path; its text says where the way ends."""
+
+
+class PropertyForms:
+    """The properties of the steps of one pipeline. Forms are made when asked for, and kept by type."""
+
+    def __init__(self, pipeline: Pipeline, models: Models) -> None:
+        self._pipeline = pipeline
+        self._models = models
+        self._by_type: dict[str, Form] = {}
+
+    def of(self, step: Step) -> Form | None:
+        """The properties of `step`; None when its type is unknown or has none."""
+        type_ = TYPES.get(step.type)
+        if type_ is None or not type_.has_properties:
+            return None
+        if step.type not in self._by_type:
+            self._by_type[step.type] = type_.property_form(self._models)
+        form = self._by_type[step.type]
+        if "OutputParameters" in type_.members:
+            return forms.changed(form, {"OutputParameters": _declared(step)})
+        return self._of_loop(step, form) if step.loop is not None else form
+
+    def at(self, step: Step, parts: tuple[Part, ...]) -> Form | None:
+        """What stands at `parts` of the properties of `step`; None when that cannot be known.
+
+        Raises PathLeadsNowhereError.
+        """
+        form = self.of(step)
+        if form is None:
+            return None
+        if not parts:
+            raise PathLeadsNowhereError("it names no property of the step.")
+        return walk(form, parts)
+
+    def _of_loop(self, step: Step, form: Form) -> Form:
+        """Properties of a loop: those of the steps of its body, which must not be loops again."""
+        body = {
+            inner.name: forms.FREE if inner.loop is not None else self.of(inner) or forms.structure({})
+            for inner in self._pipeline.held.get(step.name, ())
+        }
+        more = {"IterationOutputs": forms.listing(forms.structure(body))}
+        selector = step.loop.selector if step.loop is not None else None
+        if selector is None:
+            return forms.changed(form, more, without=("Selected",))
+        return forms.changed(form, {**more, "Selected": body.get(selector.field.name, forms.FREE)})
+
+
+def _declared(step: Step) -> Form:
+    return forms.structure({output.name: _DECLARED[output.type] for output in step.outputs})
+
+
+def walk(form: Form, parts: tuple[Part, ...]) -> Form:
+    """The form at the end of `parts`. Raises PathLeadsNowhereError."""
+    for position, part in enumerate(parts):
+        match form.kind, part:
+            case forms.FREE_KIND, _:
+                return form
+            case "structure", str() if part in form.members:
+                form = form.members[part]
+            case "map", str():
+                form = form.inner
+            case "list", _ if isinstance(part, int) or _is_named(form.inner):
+                form = form.inner
+            case _:
+                raise PathLeadsNowhereError(_absent(parts, position, form))
+    return form
+
+
+def _is_named(element: Form) -> bool:
+    return any(key in element.members for key in NATURAL_KEYS)
+
+
+def _absent(parts: tuple[Part, ...], position: int, form: Form) -> str:
+    place = shown(render(parts[: position + 1]).lstrip("."))
+    if form.kind == "list":
+        return f"nothing can stand at {place}: a list is read by position, such as [0]."
+    hint = did_you_mean(str(parts[position]), form.members)
+    known = ", ".join(form.members) if 0 < len(form.members) <= 12 else ""
+    return f"nothing can stand at {place}.{hint or (f' Known: {known}.' if known else '')}"
