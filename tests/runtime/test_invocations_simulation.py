@@ -151,7 +151,7 @@ class World:
     def restart(self) -> None:
         self.machine.close()
         with self.site.database.write() as transaction:
-            work.release_all(transaction)
+            work.take_over(transaction, 0.0)
         self.machine = self._process()
         self.begin()
 

@@ -139,7 +139,7 @@ class World:
     def look(self, arn: str) -> bool:
         """One look at the job, by a process that may die on the way; whether it is due ever again."""
         with self.database.write() as transaction:
-            work.release_all(transaction)
+            work.take_over(transaction, 0.0)
             held = work.lease(transaction, arn, "token", FAR, FAR)
         if held is None:
             return False

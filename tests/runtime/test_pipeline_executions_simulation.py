@@ -119,7 +119,7 @@ class Simulation:
         self.now += 100
         database = self.site.database
         with database.write() as transaction:
-            work.release_all(transaction)
+            work.take_over(transaction, self.now)
         with database.write() as transaction:
             held = work.lease(transaction, arn, str(self.now), self.now, self.now + 30)
         if held is None:

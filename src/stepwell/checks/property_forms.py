@@ -1,6 +1,6 @@
 """Room checks: what the properties of each step are, and where paths lead in them.
 
-In: a pipeline, whose steps also decide: what a Lambda declares, what a loop holds. Out: forms, and the form at the end
+In: a pipeline, whose steps have a say: what a Lambda declares, what a loop holds. Out: forms, and the form at the end
 of a path. Two rules ask: paths must exist, and what a condition compares must be comparable. Spec 01, section 4.
 """
 

@@ -60,6 +60,8 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+ORDERED_KINDS = ("number", "string")
+"""Kinds of which one value can be less than another."""
 _TYPES = (*COMPARISONS, "In", "NotIn", "Not", "Or")
 
 
@@ -166,22 +168,22 @@ def evaluate(condition: Condition, values: Values) -> bool:
 
 
 def _compare(type_: str, left: Scalar, right: Scalar) -> bool:
-    if _kind(left) != _kind(right):
+    if kind_of(left) != kind_of(right):
         raise ResolutionError(
-            f"Condition of type {type_} not supported between LeftValue [{_told(left)}] of type {_kind(left)} "
-            f"and RightValue [{_told(right)}] of type {_kind(right)}."
+            f"Condition of type {type_} not supported between LeftValue [{_told(left)}] of type {kind_of(left)} "
+            f"and RightValue [{_told(right)}] of type {kind_of(right)}."
         )
-    if type_ not in ("Equals", "NotEquals") and _kind(left) not in ("number", "string"):
-        raise ResolutionError(f"Condition of type {type_} not supported between values of type {_kind(left)}.")
+    if type_ not in ("Equals", "NotEquals") and kind_of(left) not in ORDERED_KINDS:
+        raise ResolutionError(f"Condition of type {type_} not supported between values of type {kind_of(left)}.")
     return COMPARISONS[type_](left, right)
 
 
 def _same(left: Scalar, right: Scalar) -> bool:
-    return _kind(left) == _kind(right) and left == right
+    return kind_of(left) == kind_of(right) and left == right
 
 
-def _kind(value: Scalar) -> str:
-    """Integers and floats are one kind: they compare with each other."""
+def kind_of(value: Scalar) -> str:
+    """null, boolean, number or string: integers and floats are one kind, they compare with each other."""
     match value:
         case None:
             return "null"

@@ -78,7 +78,7 @@ def of_step(step: Step) -> Iterator[Reference]:
 
 
 def _of_loop(loop: ForEach, pointer: str) -> Iterator[Reference]:
-    items = list(loop.items) if isinstance(loop.items, tuple) else loop.items
+    items: Tree = [*loop.items] if isinstance(loop.items, tuple) else loop.items
     yield from of_tree(items, below(pointer, "IterableItems"))
     if loop.selector is not None:
         yield Reference(below(loop.selector.pointer, "Field", "Get"), loop.selector.field)

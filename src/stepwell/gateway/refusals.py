@@ -6,7 +6,7 @@ Source: S3 API Reference, "Error responses"; AWS General Reference and IAM API R
 
 from __future__ import annotations
 
-from stepwell.base import clock
+from stepwell.base import times
 from stepwell.base.faults import Fault
 
 
@@ -78,7 +78,7 @@ def skewed(protocol: str, timestamp: str, moment: float, now: float, allowed: fl
     if protocol == "rest-xml":
         members = {
             "RequestTime": timestamp,
-            "ServerTime": clock.iso(now),
+            "ServerTime": times.iso(now),
             "MaxAllowedSkewMilliseconds": str(int(allowed * 1000)),
         }
         text = "The difference between the request time and the current time is too large."
@@ -98,7 +98,7 @@ def expired_url(protocol: str, expires: float, now: float) -> Fault:
     if protocol != "rest-xml":
         text = f"Signature expired: {_basic(expires)} is now earlier than {_basic(now)}"
         return Fault(signature_code(protocol), text, 403 if protocol == "query" else _status(protocol))
-    members = {"Expires": clock.iso(expires), "ServerTime": clock.iso(now)}
+    members = {"Expires": times.iso(expires), "ServerTime": times.iso(now)}
     return Fault("AccessDenied", "Request has expired", 403, members)
 
 
@@ -144,7 +144,7 @@ def _status(protocol: str) -> int:
 
 
 def _basic(moment: float) -> str:
-    return clock.iso(moment)[:19].replace("-", "").replace(":", "") + "Z"
+    return times.iso(moment)[:19].replace("-", "").replace(":", "") + "Z"
 
 
 _INVALID_TOKEN = "The security token included in the request is invalid."

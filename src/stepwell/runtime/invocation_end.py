@@ -12,7 +12,7 @@ import os
 import stat
 from pathlib import Path
 
-from stepwell.base import clock
+from stepwell.base import times
 from stepwell.container import notices
 from stepwell.launchers.launcher import Exited, Lost
 from stepwell.machines import invocation_outcomes as outcomes
@@ -68,10 +68,13 @@ def _answer(path: Path) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        return file.read(outcomes.MOST_RESULT_BYTES + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(outcomes.MOST_RESULT_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _json(data: bytes | None) -> str | None:
@@ -113,7 +116,7 @@ def _finish_log(
 def _last_words(end: End, outcome: Outcome, now: float) -> str:
     """What the log says of a function that could not say it."""
     if outcomes.is_timeout(end):
-        return f"{clock.iso(now)} {end.request_id} {outcomes.timeout_text(end)}"
+        return f"{times.iso(now)} {end.request_id} {outcomes.timeout_text(end)}"
     error = json.loads(outcome.payload)
     return f"{error['errorMessage']}\n{error['errorType']}"
 

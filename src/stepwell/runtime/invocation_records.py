@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stepwell.base import clock, ids
+from stepwell.base import ids, times
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.container import notices, tidying
@@ -48,7 +48,7 @@ class Record:
     @property
     def log_stream(self) -> str:
         """The stream of this attempt: day, version, and an id, as Lambda calls its streams."""
-        day = clock.iso(self.resource.created)[:10].replace("-", "/")
+        day = times.iso(self.resource.created)[:10].replace("-", "/")
         token = ids.derived(32, self.subject, str(self.invocation.attempt), alphabet=HEXADECIMAL)
         return f"{day}/[{self.function['Version']}]{token}"
 

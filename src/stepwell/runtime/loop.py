@@ -49,7 +49,7 @@ class Loop:
     def start(self) -> None:
         """Take over what a dead predecessor held, and begin. Only one server may hold a data folder."""
         with self._database.write() as transaction:
-            work.release_all(transaction)
+            work.take_over(transaction, clock.now())
         for target in (self._find, self._keep_alive):
             thread = threading.Thread(target=target, name=f"stepwell{target.__name__}", daemon=True)
             thread.start()

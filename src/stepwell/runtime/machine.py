@@ -1,13 +1,15 @@
-"""What the loop asks of a machine: five functions around one decision."""
+"""What the loop runs: a Machine looks at one subject effect by effect, a Looker does its whole look itself."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import Connection
 
 from stepwell.store.database import Transaction
+from stepwell.store.work import Lease
 
 State = TypeVar("State")
 Effect = TypeVar("Effect", contravariant=False)
@@ -33,3 +35,13 @@ class Machine(Protocol[State, Effect, Event]):
 
     def due(self, state: State, now: float) -> float | None:
         """When to look again although nobody woke us (epoch seconds); None: only when woken."""
+
+
+@runtime_checkable
+class Looker(Protocol):
+    """A kind of thing with too many parts to load them all, and write each change alone, at every look."""
+
+    name: str
+
+    def look(self, held: Lease, stopping: threading.Event) -> None:
+        """Do everything that is due, write it under the lease, and give the lease back."""

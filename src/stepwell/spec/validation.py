@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from stepwell.base import clock
+from stepwell.base import times
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.spec import wording
@@ -249,7 +249,7 @@ def _timestamp(_: Shape) -> Checker:
     def check_timestamp(value: object, place: Place, _: list[str]) -> object:
         if isinstance(value, str):
             try:
-                return clock.parse_iso(value)
+                return times.parse_iso(value)
             except ValueError:
                 raise WrongTypeError(wording.cannot_convert(value, "Timestamp"), place) from None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import JSON, Column, Connection, Float, String, Table, bindparam, delete, insert, select
 
-from stepwell.base import clock, ids
+from stepwell.base import ids, times
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.store import resources as stored
@@ -110,7 +110,7 @@ def emit(
 
 def seconds(moment: float) -> str:
     """`moment` as events state their time: 2021-03-15T16:10:11Z."""
-    return clock.iso(moment)[:19] + "Z"
+    return times.iso(moment)[:19] + "Z"
 
 
 def find(connection: Connection, subject: str) -> Announced | None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    func,
     select,
 )
 from sqlalchemy.dialects.sqlite import insert
@@ -104,15 +105,20 @@ class Step:
 
 _FIELDS = tuple(name for name in Step.__slots__ if name != "id")
 _UNCHANGING = ("execution", "name")
-_IN_MEMORY = [column for column in table.c if column.name not in ("properties", "attributes")]
+_BULKY = ("properties", "attributes")
+"""Columns that are not read with the others; a step without them keeps what its row has."""
+_IN_MEMORY = [column for column in table.c if column.name not in _BULKY]
 
 # Statements are built once: building one costs as much as running it.
 _SAVE = insert(table).values({name: bindparam(name) for name in _FIELDS})
 _SAVE = _SAVE.on_conflict_do_update(
     index_elements=["execution", "name"],
-    set_={name: _SAVE.excluded[name] for name in _FIELDS if name not in _UNCHANGING},
+    set_={
+        **{name: _SAVE.excluded[name] for name in _FIELDS if name not in _UNCHANGING},
+        **{name: func.coalesce(_SAVE.excluded[name], table.c[name]) for name in _BULKY},
+    },
 )
-_OF = select(table).where(table.c.execution == bindparam("of_execution"))
+_OF = select(*_IN_MEMORY).where(table.c.execution == bindparam("of_execution"))
 _OF = _OF.order_by(table.c.started, table.c.id)
 _NAMED = (table.c.execution == bindparam("of_execution"), table.c.name == bindparam("of_name"))
 _FIND = select(table).where(*_NAMED)

@@ -153,9 +153,12 @@ def finish(transaction: Transaction, held: Lease) -> None:
         release(transaction, held, None)
 
 
-def release_all(transaction: Transaction) -> None:
-    """Free every lease: for the start of a server that is alone with its data (it holds the folder's lock)."""
-    transaction.connection.execute(update(table).values(lease_token=None, lease_expires=None))
+def take_over(transaction: Transaction, now: float) -> None:
+    """Free every lease and look at everything: for a server that is alone with its data (it holds the lock).
+
+    What a predecessor was watching for in its own memory, such as the end of a process, is found by looking.
+    """
+    transaction.connection.execute(update(table).values(lease_token=None, lease_expires=None, due=now))
 
 
 def _holding(held: Lease) -> dict[str, object]:

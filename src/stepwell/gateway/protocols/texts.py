@@ -10,7 +10,7 @@ import binascii
 import email.utils
 import math
 
-from stepwell.base import clock
+from stepwell.base import times
 from stepwell.spec.models import Member
 
 
@@ -63,7 +63,7 @@ def write_time(moment: float, time_format: str) -> str:
         case "unixTimestamp":
             return repr(int(moment)) if float(moment).is_integer() else repr(moment)
         case _:
-            return clock.iso(moment)
+            return times.iso(moment)
 
 
 def read_time(text: str) -> object:
@@ -73,7 +73,7 @@ def read_time(text: str) -> object:
     if isinstance(number, float) and math.isfinite(number):
         return number
     try:
-        return clock.parse_iso(text)
+        return times.parse_iso(text)
     except (ValueError, OverflowError):
         pass
     try:

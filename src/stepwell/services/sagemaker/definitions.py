@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from stepwell.base import clock
+from stepwell.base import times
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, validation
 from stepwell.checks.running import require
@@ -67,8 +67,8 @@ def execution_variables(
 ) -> dict[str, JSON]:
     """The values of `Execution.*` (spec 01, section 3); times are ISO 8601."""
     return {
-        "StartDateTime": clock.iso(started),
-        "CurrentDateTime": clock.iso(started if now is None else now),
+        "StartDateTime": times.iso(started),
+        "CurrentDateTime": times.iso(started if now is None else now),
         "PipelineName": pipeline,
         "PipelineArn": pipeline_arn,
         "PipelineExecutionId": execution_id,
