@@ -140,7 +140,7 @@ def test_after_a_failure_steps_in_flight_finish_and_none_starts() -> None:
     assert decide(execution) == ()
     execution = after(execution, StepSucceeded("B"))
     assert decide(execution) == (FAILED,)
-    assert execution.ready == ("OnB",)
+    assert [step for _, step in execution.ready] == ["OnB"]
     assert set(execution.steps) == {"A", "B"}
 
 
@@ -261,8 +261,10 @@ STATES: dict[str, list[Event]] = {
 MOVES: dict[tuple[str, type[StepEvent]], str] = {
     ("ready", StepStarting): "Starting",
     ("ready", StepStarted): "Executing",
+    ("ready", StepSucceeded): "Succeeded",
     ("ready", StepFailed): "Failed",
     ("starting", StepStarted): "Executing",
+    ("starting", StepSucceeded): "Succeeded",
     ("starting", StepFailed): "Failed",
     ("starting", StepStopping): "Stopping",
     ("starting", StepStopped): "Stopped",

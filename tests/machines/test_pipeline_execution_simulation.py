@@ -153,7 +153,7 @@ def room_is_kept(run: Run) -> None:
     wanted = [effect for effect in decide(run.execution) if isinstance(effect, StartStep)]
     new = [effect for effect in wanted if effect.step not in run.execution.steps]
     if limit is not None and new:
-        assert len(run.execution.active) + len(new) <= limit
+        assert run.execution.taken + len(new) <= limit
 
 
 def nothing_starts_after_the_break(run: Run) -> None:

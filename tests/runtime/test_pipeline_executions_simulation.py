@@ -1,7 +1,7 @@
 """Random pipelines, outcomes and crashes: the runtime of executions in one thread, over a real database.
 
-A crash strikes before an effect, after it, inside the transaction that applies it, or behind that; then a new
-process takes over. The invariants are the assertions of `Simulation`.
+A crash strikes before a transaction, inside it, or behind it, whoever writes: the engine or the nouns it calls. Then
+a new process takes over. The invariants are the assertions of `Simulation`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from stepwell.blobs.folder import Blobs
 from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
 from stepwell.services.registry import Door, Site
 from stepwell.store import work
-from stepwell.store.database import Database
+from stepwell.store.database import Database, Transaction
 from stepwell.testing.scripted_jobs import ScriptedJobs
 
 SCOPE = Scope("123456789012", "us-east-1", "arn:aws:sts::123456789012:assumed-role/SageMakerRole/test")
@@ -55,6 +58,29 @@ def pipeline(choices: random.Random) -> dict[str, list[str]]:
     return {name: [other for other in names[:number] if choices.random() < 0.4] for number, name in enumerate(names)}
 
 
+class MortalDatabase(Database):
+    """While `is_mortal`, the process may die before, in or after every transaction."""
+
+    is_mortal = False
+
+    def __init__(self, path: Path, crashes: float, faults: random.Random) -> None:
+        super().__init__(path)
+        self._crashes = crashes
+        self._faults = faults
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        self.maybe_crash()
+        with super().write() as transaction:
+            yield transaction
+            self.maybe_crash()
+        self.maybe_crash()
+
+    def maybe_crash(self) -> None:
+        if self.is_mortal and self._faults.random() < self._crashes:
+            raise Crash
+
+
 class Simulation:
     """One execution in a world where processes die. `crashes` is the probability at each point."""
 
@@ -64,11 +90,11 @@ class Simulation:
         self.limit = self.choices.choice([None, 1, 2])
         self.failing = self.choices.random() * 0.4
         self.stop_at = self.choices.choice([None, None, self.choices.randint(0, 12)])
-        self.crashes = crashes
-        self.faults = random.Random(seed + 1)
-        self.site = Site(folder, SCOPE.account, "http://none", Database(folder / "db"), Blobs(folder / "blobs"))
+        self.database = MortalDatabase(folder / "db", crashes, random.Random(seed + 1))
+        self.site = Site(folder, SCOPE.account, "http://none", self.database, Blobs(folder / "blobs"))
         self.jobs = ScriptedJobs(self.outcome)
         self.door = Door(self.site, self.jobs.handlers())
+        self.machine: PipelineExecutionMachine | None = None
         self.now = clock.now()
 
     def outcome(self, name: str) -> str:
@@ -124,34 +150,15 @@ class Simulation:
             held = work.lease(transaction, arn, str(self.now), self.now, self.now + 30)
         if held is None:
             return
-        machine = PipelineExecutionMachine(self.door)
+        if self.machine is None:
+            self.machine = PipelineExecutionMachine(self.door)
+        self.database.is_mortal = True
         try:
-            while True:
-                with database.read() as connection:
-                    state = machine.load(connection, arn)
-                if state is None:
-                    break
-                progress = False
-                for effect in machine.decide(state, self.now):
-                    self.maybe_crash()
-                    event = machine.perform(state, effect, self.now)
-                    self.maybe_crash()
-                    if event is not None:
-                        progress = True
-                        with database.write() as transaction:
-                            machine.apply(transaction, state, event, self.now)
-                            self.maybe_crash()
-                        self.maybe_crash()
-                if not progress:
-                    break
-            with database.write() as transaction:
-                work.finish(transaction, held) if state is None else work.release(transaction, held, None)
+            self.machine.look(held, threading.Event())
         except Crash:
-            return
-
-    def maybe_crash(self) -> None:
-        if self.faults.random() < self.crashes:
-            raise Crash
+            self.machine = None
+        finally:
+            self.database.is_mortal = False
 
     def check(self, arn: str) -> None:
         """What must hold at every moment."""

@@ -169,19 +169,22 @@ def test_only_the_named_settings_change(aws: Aws) -> None:
     assert "Environment" not in aws("UpdateFunctionConfiguration", FunctionName="f", Environment={"Variables": {}})
 
 
-def test_an_old_revision_is_refused(aws: Aws) -> None:
-    old = create(aws)["RevisionId"]
-    aws("UpdateFunctionConfiguration", FunctionName="f", Timeout=60, RevisionId=old)
-    for operation, members in (
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
         ("UpdateFunctionConfiguration", {"Timeout": 61}),
         ("UpdateFunctionCode", {"ZipFile": OTHER}),
         ("PublishVersion", {}),
-    ):
-        refused(
-            "PreconditionFailedException",
-            "does not match the latest Revision Id",
-            lambda operation=operation, members=members: aws(operation, FunctionName="f", RevisionId=old, **members),
-        )
+    ],
+)
+def test_an_old_revision_is_refused(aws: Aws, operation: str, members: dict[str, Any]) -> None:
+    old = create(aws)["RevisionId"]
+    aws("UpdateFunctionConfiguration", FunctionName="f", Timeout=60, RevisionId=old)
+    refused(
+        "PreconditionFailedException",
+        "does not match the latest Revision Id",
+        lambda: aws(operation, FunctionName="f", RevisionId=old, **members),
+    )
 
 
 def test_functions_are_listed_by_name_in_pages(aws: Aws) -> None:

@@ -6,6 +6,7 @@ maps and structures must stand there in full; their scalars may be expressions. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from stepwell.checks.running import Subject
@@ -93,6 +94,9 @@ def _scalar(value: Scalar, form: Form, pointer: str) -> Iterator[Problem]:
         validation.checker(shape)(sent, None, found)
     except validation.WrongTypeError as wrong:
         found.append(wrong.problem)
+    except re.error:
+        # EMR's model writes surrogate pairs into its patterns, which Python cannot read: nothing is known then.
+        return
     for violation in found:
         yield _invalid(pointer, violation.replace("at ''", f"for '{form.name}'", 1))
 

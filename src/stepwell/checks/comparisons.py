@@ -44,7 +44,7 @@ def _conditions(condition: Condition, pointer: str, kinds: _Kinds) -> Iterator[P
     match condition:
         case Comparison():
             yield from _comparison(condition, pointer, kinds)
-        case In(query, values, _):
+        case In(query, values):
             wanted, found = kinds.of(query), {kinds.of(value) for value in values}
             if wanted and found and None not in found and wanted not in found:
                 listed = ", ".join(sorted(filter(None, found)))

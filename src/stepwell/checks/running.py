@@ -10,7 +10,7 @@ import importlib
 import itertools
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from stepwell import checks
 from stepwell.checks.property_forms import PropertyForms
 from stepwell.definition.graph import Graph, graph_of
 from stepwell.definition.model import Pipeline
+from stepwell.definition.parse import read
 from stepwell.definition.problems import DefinitionError, Problem
 from stepwell.definition.references import Reference, of_pipeline, of_step
 from stepwell.steps.forms import Models
@@ -62,6 +63,31 @@ def run(pipeline: Pipeline, models: Models) -> list[Problem]:
     subject = Subject(pipeline, models)
     found = {problem for check in _found().values() for problem in itertools.islice(check(subject), PER_RULE)}
     return sorted(found, key=_place)
+
+
+def findings(text: str, models: Models) -> tuple[Pipeline, list[Problem]]:
+    """What can be read of `text`, and everything that is wrong with it: its structure, and what the rules say.
+
+    Rules are not heard about a place that could not be read, which would only repeat it in other words.
+    Raises DefinitionError for what is no JSON, or too long.
+    """
+    pipeline, unread = read(text)
+    steps = {step.pointer for step in pipeline.steps}
+    places = {problem.pointer for problem in unread}
+    around = {place for pointer in places for place in _up(pointer, steps)}
+    ruled = (
+        problem
+        for problem in run(pipeline, models)
+        if problem.pointer not in around and places.isdisjoint(_up(problem.pointer, ()))
+    )
+    return pipeline, sorted({*unread, *ruled}, key=_place)
+
+
+def _up(pointer: str, stops: Collection[str]) -> Iterator[str]:
+    """`pointer` and what is around it, from the inside out, up to the whole or one of `stops`, which is left out."""
+    while pointer and pointer not in stops:
+        yield pointer
+        pointer = pointer.rpartition("/")[0]
 
 
 def require(pipeline: Pipeline, models: Models) -> None:

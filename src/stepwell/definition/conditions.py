@@ -34,6 +34,8 @@ class In:
     query: Operand
     values: tuple[Operand, ...]
     negated: bool = False
+    spelling: tuple[str, str] = ("QueryValue", "Values")
+    """The names of the two members: the SDK's, or those of AWS's schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def _in(document: dict[str, JSON], pointer: str, reading: Reading, negated: bool
     reading.only(document, ("Type", query, values), pointer, "Condition")
     items = reading.array(document.get(values), below(pointer, values))
     operands = (parse_operand(item, below(pointer, values, index), reading) for index, item in enumerate(items))
-    return In(_operand(document, query, pointer, reading), tuple(operands), negated)
+    return In(_operand(document, query, pointer, reading), tuple(operands), negated, (query, values))
 
 
 def _not(document: dict[str, JSON], pointer: str, reading: Reading) -> Not | None:
@@ -131,15 +133,15 @@ def _operand(document: dict[str, JSON], member: str, pointer: str, reading: Read
 
 
 def operands(condition: Condition, pointer: str) -> Iterator[tuple[str, Operand]]:
-    """Every operand of `condition` with the pointer of where it stands, by the SDK's names of the members."""
+    """Every operand of `condition` with the pointer of where it stands."""
     match condition:
         case Comparison(_, left, right):
             yield below(pointer, "LeftValue"), left
             yield below(pointer, "RightValue"), right
-        case In(query, values, _):
-            yield below(pointer, "QueryValue"), query
+        case In(query, values, _, (query_member, values_member)):
+            yield below(pointer, query_member), query
             for index, value in enumerate(values):
-                yield below(pointer, "Values", index), value
+                yield below(pointer, values_member, index), value
         case Not(inner):
             yield from operands(inner, below(pointer, "Condition"))
         case Or(conditions):
@@ -157,7 +159,7 @@ def evaluate(condition: Condition, values: Values) -> bool:
     match condition:
         case Comparison(type_, left, right):
             return _compare(type_, resolve_operand(left, values), resolve_operand(right, values))
-        case In(query, candidates, negated):
+        case In(query, candidates, negated, _):
             wanted = resolve_operand(query, values)
             found = any(_same(wanted, resolve_operand(candidate, values)) for candidate in candidates)
             return found is not negated

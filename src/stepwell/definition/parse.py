@@ -16,8 +16,10 @@ from stepwell.definition.problems import DefinitionError, Problem, below, shown
 from stepwell.definition.reading import Reading
 
 VERSION = "2020-12-01"
-MAXIMUM_LENGTH = 1_048_576
-"""Characters of a definition (the API's limit; a definition read from S3 has the same)."""
+INLINE_LENGTH = 1_048_576
+"""Characters of a definition that stands in a request: the API's limit, which its own model states."""
+MAXIMUM_LENGTH = 16 * INLINE_LENGTH
+"""Characters of any definition: ours, for those that are read from S3. Ten thousand steps need about half of it."""
 
 _MEMBERS = ("Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps")
 _TYPES: tuple[ParameterType, ...] = get_args(ParameterType)
@@ -25,13 +27,18 @@ _TYPES: tuple[ParameterType, ...] = get_args(ParameterType)
 
 def parse(text: str) -> Pipeline:
     """The pipeline that `text` defines. Raises DefinitionError."""
+    pipeline, problems = read(text)
+    if problems:
+        raise DefinitionError(problems)
+    return pipeline
+
+
+def read(text: str) -> tuple[Pipeline, list[Problem]]:
+    """What can be read of `text`, and what cannot. Raises DefinitionError for what is no JSON, or too long."""
     if len(text) > MAXIMUM_LENGTH:
         raise DefinitionError([Problem("", f"It has {len(text)} characters; at most {MAXIMUM_LENGTH} are allowed.")])
     reading = Reading()
-    pipeline = _pipeline(load(text), reading)
-    if reading.problems:
-        raise DefinitionError(reading.problems)
-    return pipeline
+    return _pipeline(load(text), reading), reading.problems
 
 
 def _pipeline(value: JSON, reading: Reading) -> Pipeline:

@@ -6,9 +6,10 @@ key or the natural name of a list's element; int: a position). Source: spec 01, 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 from stepwell.definition.json_text import JSON
 
@@ -94,6 +95,22 @@ def get(value: JSON, parts: tuple[Part, ...]) -> JSON:
     for part in parts:
         value = _step_into(value, part)
     return value
+
+
+def get_through_text(value: JSON, parts: tuple[Part, ...]) -> JSON:
+    """The same, for values that may hold JSON as text: a text that is a JSON object or array is entered."""
+    for part in parts:
+        value = _step_into(_opened(value), part)
+    return value
+
+
+def _opened(value: JSON) -> JSON:
+    if not isinstance(value, str):
+        return value
+    try:
+        return cast(JSON, json.loads(value))
+    except (ValueError, RecursionError) as error:
+        raise PathError("text that is no JSON cannot be entered") from error
 
 
 def _step_into(value: JSON, part: Part) -> JSON:

@@ -13,8 +13,7 @@ from stepwell.base.faults import Fault
 from stepwell.definition.expressions import PropertyFileReference
 from stepwell.definition.json_text import JSON
 from stepwell.definition.model import Pipeline
-from stepwell.definition.paths import Path, PathError
-from stepwell.definition.paths import get as value_at
+from stepwell.definition.paths import Path, PathError, get_through_text
 from stepwell.definition.resolve import ResolutionError
 
 
@@ -32,15 +31,24 @@ class StoredValues:
     """S3 URI -> text. May raise Fault: the step that reads then fails with its code and message."""
     experiment: Mapping[str, JSON] = field(default_factory=dict)
     """ExperimentName and TrialName, if the pipeline has an experiment."""
+    iteration: Mapping[str, JSON] = field(default_factory=dict)
+    """CurrentItem, for the steps of a loop's body."""
 
     def with_execution(self, **variables: JSON) -> StoredValues:
         """The same, knowing further execution variables, such as the name of a step's own job."""
         return replace(self, execution={**self.execution, **variables})
 
+    def with_item(self, item: JSON) -> StoredValues:
+        """The same, for one turn of a loop: `item` is its ForEach.CurrentItem."""
+        return replace(self, iteration={"CurrentItem": item})
+
     def lookup(self, path: Path) -> JSON:
-        """The value at `path`. Raises ResolutionError."""
+        """The value at `path`. Raises ResolutionError.
+
+        JSON that is held as text is entered: the document of a Job step, an item of a loop (spec 01, sections 4, 6).
+        """
         try:
-            return value_at(self._origin(path), path.parts)
+            return get_through_text(self._origin(path), path.parts)
         except PathError as error:
             raise ResolutionError(f"{path} is undefined.") from error
 
@@ -69,6 +77,8 @@ class StoredValues:
                 return self.execution[path.name]
             case "PipelineExperimentConfig" if path.name in self.experiment:
                 return self.experiment[path.name]
+            case "ForEach" if path.name in self.iteration:
+                return self.iteration[path.name]
             case "Steps" if (found := self.properties(path.name)) is not None:
                 return found
             case _:

@@ -6,7 +6,7 @@ The way of a request, one file per stage:
 * `app`         the stages in order, and the worker threads they run on
 * `request`     the head of a request as a value
 * `claims`      what the request says about who signed it
-* `routing`     which operation of which service it asks for
+* `routing`     which operation of which service it asks for; `old_query` knows query's names where models forgot
 * `authentication`  from a claim to a caller; `signature`: whether the claim is true
 * `body`        the bytes, streamed and checked; `chunks` undoes aws-chunked
 * `protocols/`  one file per AWS protocol: parse, render

@@ -2,7 +2,7 @@
 
 `_answer` is the way of one request as a list of stages. It runs as a whole on a worker thread: one crossing from
 the event loop and back for a request whose body is small and here, more only for bodies that stream. A request
-holds a thread of one of two pools, so that slow transfers cannot keep small calls waiting.
+holds a thread of one of three pools, so that neither slow transfers nor long polls keep small calls waiting.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from stepwell.gateway.routing import Route
 
 CALL_THREADS = 32
 TRANSFER_THREADS = 64
+WAIT_THREADS = 256
+"""Long polls at a time; more wait for their turn. A thread that waits costs some kilobytes."""
 SMALL_BODY = 64 * 1024
 """Up to this length a body is taken before its request gets a thread."""
 DRAINED = 64 * 1024 * 1024
@@ -54,6 +56,7 @@ class Gateway:
         self._extra = sorted(extra.items(), key=lambda pair: len(pair[0]), reverse=True)
         self._calls = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="call")
         self._transfers = ThreadPoolExecutor(TRANSFER_THREADS, thread_name_prefix="transfer")
+        self._waits = ThreadPoolExecutor(WAIT_THREADS, thread_name_prefix="wait")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -77,6 +80,8 @@ class Gateway:
                 source = Held(await arriving.collect(SMALL_BODY))
             else:
                 pool = self._transfers
+            if routing.may_wait(request):
+                pool = self._waits
             response = await loop.run_in_executor(pool, self._answer, request, source)
         except DisconnectedError:
             return
@@ -134,6 +139,7 @@ class Gateway:
             else:
                 self._calls.shutdown(wait=False, cancel_futures=True)
                 self._transfers.shutdown(wait=False, cancel_futures=True)
+                self._waits.shutdown(wait=False, cancel_futures=True)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
 from stepwell.base.faults import Fault
+from stepwell.gateway import claims, old_query
 from stepwell.gateway.request import Request
 from stepwell.spec import models
 from stepwell.spec.models import OperationModel, ServiceModel
@@ -38,6 +39,10 @@ NO_FORMS = frozenset({"s3", "sagemaker", "lambda", "scheduler", "emr-serverless"
 """Signing names under which no service speaks query: there `Action` and forms are nothing special."""
 
 FORM_PROTOCOLS = ("query", "ec2")
+
+WAITING_TARGETS = frozenset({"AmazonSQS.ReceiveMessage"})
+WAITING_FORMS = frozenset({"sqs"})
+"""Operations that may hold their thread while nothing happens, by target; services that have some, for forms."""
 
 MOST_FORM_FIELDS = 10_000
 
@@ -76,6 +81,15 @@ def route(request: Request, signing_name: str | None, form: bytes = b"") -> Rout
     if _names_action(request, signing_name):
         return _by_action(request, signing_name, form)
     return _by_path(request, signing_name)
+
+
+def may_wait(request: Request) -> bool:
+    """The operation may take long without working (a long poll): it must not keep others from a thread."""
+    target = request.headers.get("x-amz-target")
+    if target is not None:
+        return target in WAITING_TARGETS
+    signed_for = claims.service_hint(request)
+    return signed_for in WAITING_FORMS and _names_action(request, signed_for)
 
 
 def protocol_hint(request: Request, signing_name: str | None) -> str:
@@ -118,8 +132,9 @@ def _by_action(request: Request, signing_name: str | None, form: bytes) -> Route
     action = next((value for name, value in fields if name == "Action"), "")
     names = (signing_name,) if signing_name else UNSIGNED_QUERY_SERVICES
     for service in (service for name in names for service in services(name)):
-        if service.protocol in FORM_PROTOCOLS and service.has_operation(action):
-            return Route(service.operation(action), form=fields)
+        spoken = service if service.protocol in FORM_PROTOCOLS else old_query.form_of(service)
+        if spoken is not None and spoken.has_operation(action):
+            return Route(spoken.operation(action), form=old_query.completed(spoken, fields, request.path))
     text = f"The action {action[:200]} is not valid for this web service." if action else "Missing Action"
     raise Fault("InvalidAction" if action else "MissingAction", text, 400)
 

@@ -66,13 +66,17 @@ def moments(cron: Cron, start: datetime) -> Iterator[datetime]:
         meant = set().union(*(rule(year, month) for rule in cron.days))
         for day in sorted(meant):
             today = date(year, month, day)
-            if today < start.date():
-                continue
-            for hour in cron.hours:
-                for minute in cron.minutes:
-                    moment = datetime.combine(today, time(hour, minute))
-                    if moment >= start:
-                        yield moment
+            if today >= start.date():
+                yield from _moments_of(cron, today, start)
+
+
+def _moments_of(cron: Cron, today: date, start: datetime) -> Iterator[datetime]:
+    begins = start.time() if today == start.date() else time(0)
+    for hour in cron.hours:
+        if hour >= begins.hour:
+            for minute in cron.minutes:
+                if time(hour, minute) >= begins:
+                    yield datetime.combine(today, time(hour, minute))
 
 
 def _months(cron: Cron, start: datetime) -> Iterator[tuple[int, int]]:

@@ -50,7 +50,7 @@ class StopStep:
 
 @dataclass(frozen=True, slots=True)
 class FinishLoop:
-    """Nothing of the ForEach `step` is left to do; its turns ended as `status`. Answer: StepSucceeded and the like."""
+    """Nothing of the ForEach `step` is left to do; its turns ended as `status`. Answer: StepSucceeded or its like."""
 
     step: str
     status: StepStatus

@@ -13,6 +13,7 @@ Spec 02, sections 2 to 5. Where AWS's behaviour is unknown, the choice is made i
 from __future__ import annotations
 
 import copy
+import heapq
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -153,22 +154,16 @@ def _starts(execution: Execution, now: float) -> Iterator[Effect]:
         yield FinishLoop(step, status)
     if not starts_more:
         return
-    for _, step in execution.ready_now:
+    limit = execution.max_parallel
+    room = None if limit is None else max(limit - execution.taken, 0)
+    for _, step in heapq.merge(execution.ready_now, islice(execution.ready, room)):
         match execution.kind(step):
             case "condition":
                 yield EvaluateCondition(step)
-            case "foreach":
-                yield _start(execution, step)
-            case _:
+            case "fail" | "unbuilt":
                 yield FailStep(step)
-    limit = execution.max_parallel
-    room = None if limit is None else max(limit - execution.taken, 0)
-    for _, step in islice(execution.ready, room):
-        yield _start(execution, step)
-
-
-def _start(execution: Execution, step: str) -> StartStep:
-    return StartStep(step, execution.attempts.get(step, 0) + 1)
+            case _:
+                yield StartStep(step, execution.attempts.get(step, 0) + 1)
 
 
 def _starts_more(execution: Execution) -> bool:

@@ -145,21 +145,16 @@ def enter(execution: Execution, step: str, state: StepState) -> None:
         _leave(execution, step, before)
     execution.steps[step] = state
     if state.status in ACTIVE:
-        _note_active(execution, step, state)
+        note_active(execution, step, state)
     else:
         note_end(execution, step, state)
-
-
-def note_active(execution: Execution, step: str, state: StepState) -> None:
-    """Count an active step that was stored as such."""
-    _note_active(execution, step, state)
 
 
 def note_end(execution: Execution, step: str, state: StepState) -> None:
     """Count down what waits for `step`, now that it has ended as `state` says."""
     turn = execution.turns.get(step)
     if turn is not None:
-        _note_end_in_turn(execution, step, state, turn)
+        _note_end_in_turn(execution, state, turn)
         return
     execution.loops.pop(step, None)
     for waiter in execution.plan.graph.waiters[step]:
@@ -203,7 +198,8 @@ def _note_met(execution: Execution, step: str, needed: int) -> None:
     execution.set_ready(step)
 
 
-def _note_active(execution: Execution, step: str, state: StepState) -> None:
+def note_active(execution: Execution, step: str, state: StepState) -> None:
+    """Count a step that has begun and not ended."""
     execution.active[state.status].add(step)
     execution.taken += execution.kind(step) not in ROOMLESS
     turn = execution.turns.get(step)
@@ -251,12 +247,12 @@ def _arrive(execution: Execution, step: str) -> None:
     if state is None:
         execution.set_ready(step)
     elif state.status in ACTIVE:
-        _note_active(execution, step, state)
+        note_active(execution, step, state)
     else:
-        _note_end_in_turn(execution, step, state, turn)
+        _note_end_in_turn(execution, state, turn)
 
 
-def _note_end_in_turn(execution: Execution, step: str, state: StepState, turn: Turn) -> None:
+def _note_end_in_turn(execution: Execution, state: StepState, turn: Turn) -> None:
     loop, body = execution.loops.get(turn.loop), execution.plan.bodies[turn.loop]
     if loop is None:
         return
@@ -285,7 +281,7 @@ def finished_loops(execution: Execution, *, starts_more: bool) -> Iterator[tuple
     for step in execution.sorted(execution.loops):
         loop = execution.loops[step]
         complete = loop.begun == loop.items and not loop.busy
-        if loop.active or not (complete or loop.failed and not loop.busy or not starts_more):
+        if loop.active or not (complete or (loop.failed and not loop.busy) or not starts_more):
             continue
         if loop.failed:
             yield step, "Failed"

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from stepwell.base import clock, ids
-from stepwell.runtime.machine import Machine
+from stepwell.runtime.machine import Looker, Machine
 from stepwell.store import work
 from stepwell.store.database import Database
 from stepwell.store.work import Lease
@@ -32,7 +32,7 @@ class Loop:
     def __init__(
         self,
         database: Database,
-        machines: Mapping[str, Machine[Any, Any, Any]],
+        machines: Mapping[str, Machine[Any, Any, Any] | Looker],
         roused: threading.Event,
         workers: int = 16,
     ) -> None:
@@ -90,19 +90,19 @@ class Loop:
         return LOOK_AGAIN_SECONDS if due is None else min(max(due - clock.now(), 0.0), LOOK_AGAIN_SECONDS)
 
     def _look(self, held: Lease) -> None:
-        due: float | None = clock.now() + WAIT_AFTER_BUG_SECONDS
-        finished = False
+        machine = self._machines[held.machine]
         try:
-            finished, due = run(self._database, self._machines[held.machine], held, self._stopping)
+            if isinstance(machine, Looker):
+                machine.look(held, self._stopping)
+            else:
+                look(self._database, machine, held, self._stopping)
         except Exception:  # a bug in one machine must not take the others down; it is looked at again
             log.exception("looking at %s failed", held.subject)
-        with self._guard:
-            self._held.pop(held.subject, None)
-        with self._database.write() as transaction:
-            if finished:
-                work.finish(transaction, held)
-            else:
-                work.release(transaction, held, due)
+            with self._database.write() as transaction:
+                work.release(transaction, held, clock.now() + WAIT_AFTER_BUG_SECONDS)
+        finally:
+            with self._guard:
+                self._held.pop(held.subject, None)
         self._roused.set()
 
     def _keep_alive(self) -> None:
@@ -113,6 +113,16 @@ class Loop:
                 with self._database.write() as transaction:
                     for lease in held:
                         work.extend(transaction, lease, clock.now() + LEASE_SECONDS)
+
+
+def look(database: Database, machine: Machine[Any, Any, Any], held: Lease, stopping: threading.Event) -> None:
+    """Look at one subject until nothing is left to do now, and give the lease back."""
+    finished, due = run(database, machine, held, stopping)
+    with database.write() as transaction:
+        if finished:
+            work.finish(transaction, held)
+        else:
+            work.release(transaction, held, due)
 
 
 def run(

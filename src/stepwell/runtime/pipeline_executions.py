@@ -1,300 +1,300 @@
 """Moves pipeline executions: performs what `machines/pipeline_execution.decide` says, through the one door.
 
-A step is first written down as Starting, then created under a name that derives from execution, step and attempt:
-whoever comes back after a crash creates it again and is told that it exists. Steps in flight are observed by their
-Describe operation; its last answer becomes the step's properties. Only this file writes step rows, and only under
-the execution's lease.
+A look reads what was signalled, observes those steps, and performs what follows, round by round. What comes of it
+is noted in memory and written in few transactions: one before anything is created, so that every creation has its
+row as Starting, and one at the end, which gives the lease back as well. Only these files write step rows of a
+running execution, and only under its lease. Names derive from execution, step and attempt, so whoever comes back
+after a crash creates again and is told that it exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
-from stepwell.base.arn import Scope
-from stepwell.base.documents import Document
-from stepwell.base.faults import Fault
-from stepwell.definition import conditions
-from stepwell.definition.model import Pipeline
-from stepwell.definition.model import Step as DefinedStep
-from stepwell.definition.resolve import ResolutionError, resolve
-from stepwell.definition.values import StoredValues
+from stepwell.base import clock
+from stepwell.definition.resolve import ResolutionError
 from stepwell.machines import pipeline_events as events
 from stepwell.machines import pipeline_execution as machine
-from stepwell.machines.pipeline_execution import Execution, StepState
+from stepwell.runtime import pipeline_sessions, step_cache, step_instants
+from stepwell.runtime.pipeline_sessions import Change, Session
+from stepwell.runtime.step_contexts import Context, Performer, Prepared
+from stepwell.runtime.step_kinds import PERFORMERS
 from stepwell.services.registry import Door
-from stepwell.services.sagemaker import definitions, pipeline_executions
-from stepwell.services.sagemaker.pipelines import pipeline_arn
-from stepwell.spec import models
-from stepwell.steps import condition, fail, outcomes, reasons, registry, requests
-from stepwell.steps.kinds import Job
-from stepwell.steps.requests import Origin, Request
-from stepwell.store import resources, steps
+from stepwell.services.sagemaker import pipeline_executions
+from stepwell.steps import reasons
+from stepwell.store import resources, signals, steps, work
 from stepwell.store.database import Transaction
-from stepwell.store.resources import Resource
+from stepwell.store.signals import Signal
 from stepwell.store.steps import Step
+from stepwell.store.work import Lease
 
-LARGEST_PROPERTY_FILE = 2 << 20
-"""Bytes of a file that JsonGet reads (spec 01, section 3)."""
+BATCH = 200
+"""So many things are done between two transactions, and between two looks at whether somebody stopped us."""
 LOOK_AGAIN_SECONDS = 60.0
-"""Ended jobs wake their execution; this is for those that somebody removed."""
+"""Ended jobs signal their end; this is for those that somebody removed."""
+MOST_SESSIONS = 1000
+"""So many executions are remembered between looks; others are loaded again."""
+
+
+class LeaseLost(Exception):
+    """Another process looks at the execution: nothing of ours may be written."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """One execution as it is stored, and what the machine makes of it."""
-
-    arn: str
-    scope: Scope
-    row: Resource
-    pipeline: Pipeline
-    begun: Mapping[str, Step]
-    execution: Execution
-
-
-@dataclass(frozen=True, slots=True)
-class Observe:
-    """Look how far what `step` made has come."""
-
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A step has come further: its row as it is now."""
+class Begun:
+    """A step whose row is Starting, and what it will ask for."""
 
     step: Step
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The execution is over."""
-
-    status: str
-    reason: str | None
-
-
-Effect: TypeAlias = events.Effect | Observe
-Event: TypeAlias = Changed | Ended
+    prepared: Prepared
 
 
 class PipelineExecutionMachine:
-    """Meets `runtime.machine.Machine`."""
+    """Meets `runtime.machine.Looker`."""
 
     name = pipeline_executions.MACHINE
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._sessions: dict[str, Session] = {}
 
-    def load(self, connection: Connection, subject: str) -> State | None:
-        """The execution of that ARN; None when it is over or deleted."""
-        scope = _scope(subject)
+    def look(self, held: Lease, stopping: threading.Event) -> None:
+        """Do what is due, write it, give the lease back. What is half done when `stopping` is set is done again."""
+        session = self._sessions.pop(held.subject, None)
+        if session is None or session.token != held.previous:
+            with self._door.site.database.read() as connection:
+                session = pipeline_sessions.load(connection, held.subject)
+        if session is None:
+            self._finish(held)
+            return
         try:
-            row = pipeline_executions.find(connection, scope, subject)
-            text = pipeline_executions.definition_text(connection, scope, row)
-        except Fault:
+            if _Look(self._door, session, held, stopping).run():
+                session.token = held.token
+                self._sessions[held.subject] = session
+                if len(self._sessions) > MOST_SESSIONS:
+                    self._sessions.pop(next(iter(self._sessions)), None)
+        except LeaseLost:
+            return
+
+    def _finish(self, held: Lease) -> None:
+        with self._door.site.database.write() as transaction:
+            signals.clear(transaction, held.subject)
+            work.finish(transaction, held)
+
+
+class _Look:
+    """One look at one execution."""
+
+    def __init__(self, door: Door, session: Session, held: Lease, stopping: threading.Event) -> None:
+        self._database = door.site.database
+        self._context = Context(door, session)
+        self._session = session
+        self._held = held
+        self._stopping = stopping
+        self._told: list[Signal] = []
+
+    def run(self) -> bool:
+        """Look until nothing is left to do now; False: nothing is left to do ever."""
+        now = clock.now()
+        told = self._follow()
+        if told is None:
+            self._write(finish=True)
+            return False
+        for step in self._to_observe(told, now):
+            self._observe(step, now)
+        while not self._stopping.is_set():
+            begun = self._decided(now)
+            if begun is None:
+                return self._end(now)
+            if not begun:
+                self._write(due=self._due(now))
+                return True
+            self._write()
+            self._create(begun)
+            now = clock.now()
+            if self._follow() is None:
+                self._write(finish=True)
+                return False
+        self._write(due=now)
+        return True
+
+    def _follow(self) -> Sequence[Signal] | None:
+        """Take notice of what users and jobs did; what was told. None: the execution was deleted."""
+        with self._database.read() as connection:
+            row = pipeline_sessions.fresh(connection, self._session)
+            told = signals.of(connection, self._session.arn)
+        if row is None or row.status in machine.FINAL:
             return None
-        if row.status in machine.FINAL:
-            return None
-        pipeline = definitions.parsed(text)
-        begun = {step.name: step for step in steps.of(connection, subject)}
-        states = {name: _state(step) for name, step in begun.items()}
-        limit = row.document.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-        execution = machine.restore(definitions.plan(text), states, _status(row), limit)
-        return State(subject, scope, row, pipeline, begun, execution)
+        self._session.follow(row)
+        return told
 
-    def decide(self, state: State, now: float) -> Sequence[Effect]:
-        """What the pure machine says, and a look at every step in flight."""
-        del now
-        observations = (Observe(step) for step in machine.observable(state.execution))
-        return (*observations, *machine.decide(state.execution))
+    def _to_observe(self, told: Sequence[Signal], now: float) -> Iterable[str]:
+        """The steps of which something may be new: those that were signalled; now and then, and at first, all."""
+        session = self._session
+        self._told.extend(told)
+        if session.seen_all is None or now >= session.seen_all + LOOK_AGAIN_SECONDS:
+            session.seen_all = now
+            self._note_made()
+            return machine.observable(session.execution)
+        named = (session.made.get(signal.key, signal.key) for signal in told)
+        active = session.execution.active
+        wanted = {name for name in named if name in active["Executing"] or name in active["Stopping"]}
+        return session.execution.sorted(wanted | self._unsignalled())
 
-    def perform(self, state: State, effect: Effect, now: float) -> Event | None:
-        """Do it. What goes wrong with a step becomes the step's failure, not ours."""
+    def _note_made(self) -> None:
+        session = self._session
+        for name in machine.observable(session.execution):
+            made = self._performer(name).made(self._context, session.steps[name])
+            if made is not None:
+                session.made[made] = name
+
+    def _unsignalled(self) -> set[str]:
+        return set()
+
+    def _observe(self, name: str, now: float) -> None:
+        step = self._session.steps[name]
+        self._note(_or_failed(lambda: self._performer(name).observe(self._context, step, now), step, now))
+
+    def _decided(self, now: float) -> Sequence[Begun] | None:
+        """Do what is due up to the point where something must be created; None: the execution is over."""
+        begun: dict[str, Begun] = {}
+        execution = self._session.execution
+        while len(begun) < BATCH and not self._stopping.is_set():
+            if len(self._session.pending) >= BATCH:
+                self._write()
+            effects = [effect for effect in machine.decide(execution, now, BATCH) if not _is_of(effect, begun)]
+            if not effects:
+                break
+            for effect in effects:
+                match effect:
+                    case events.FinishExecution():
+                        return None
+                    case events.StartStep(name, attempt):
+                        begun.update({one.step.name: one for one in self._begin(name, attempt, now)})
+                    case _:
+                        self._perform(effect, now)
+        return list(begun.values())
+
+    def _perform(self, effect: events.Effect, now: float) -> None:
+        """What is decided at once, and stops."""
+        assert not isinstance(effect, events.FinishExecution)
+        name = effect.step
+        step = self._session.steps.get(name) or self._new(name, 1, now)
         match effect:
-            case events.FinishExecution(status, reason):
-                return Ended(status, reason)
-            case events.StartStep(name, attempt) if name not in state.begun:
-                return Changed(Step(state.arn, name, "Starting", attempt, now))
-        step = state.begun.get(effect.step) or Step(state.arn, effect.step, "Starting", 1, now)
-        try:
-            changed = self._performed(state, effect, step, now)
-        except ResolutionError as error:
-            changed = step.with_end("Failed", now, reason=reasons.limited(str(error)))
-        return Changed(changed) if changed else None
-
-    def apply(self, transaction: Transaction, state: State, event: Event, now: float) -> None:
-        """Write the step's row, or the end of the execution unless somebody changed it meanwhile."""
-        match event:
-            case Changed(step):
-                steps.save(transaction, step)
-            case Ended(status, reason):
-                row = resources.find(transaction.connection, state.row.key)
-                if row is not None and row.status == state.row.status:
-                    resources.save(transaction, row.with_changes(now, status=status, FailureReason=reason))
-
-    def due(self, state: State, now: float) -> float | None:
-        """Ended jobs wake their execution; a rare look besides costs nothing."""
-        return now + LOOK_AGAIN_SECONDS if state.execution.active else None
-
-    def _performed(self, state: State, effect: Effect, step: Step, now: float) -> Step | None:
-        defined = state.pipeline.named[step.name]
-        match effect:
-            case events.StartStep():
-                return self._start(state, defined, step, now)
-            case Observe():
-                return self._observe(state, defined, step, now)
-            case events.StopStep():
-                return self._stop(state, defined, step, now)
             case events.EvaluateCondition():
-                outcome = conditions.evaluate_all(defined.conditions, self._values(state, now))
-                answered = replace(step, metadata=condition.metadata(outcome))
-                return answered.with_end("Succeeded", now, properties=condition.properties(outcome))
+                change = _or_failed(lambda: step_instants.evaluate(self._context, step, now), step, now)
             case events.FailStep():
-                return self._fail(state, defined, step, now)
-        return None
-
-    def _start(self, state: State, defined: DefinedStep, step: Step, now: float) -> Step:
-        job = _job(defined)
-        request = self._creation(state, defined, job, step, now)
-        scope = self._acting(state, defined)
-        try:
-            self._prepare(scope, job, request)
-            arn = self._created(scope, job, request)
-        except Fault as fault:
-            operation = f"{request.service}:{request.operation}"
-            text = reasons.create_refused(operation, fault.code, fault.message, state.arn, step.name)
-            return step.with_end("Failed", now, reason=text)
-        return replace(step, status="Executing", metadata=requests.metadata(job, arn))
-
-    def _created(self, scope: Scope, job: Job, request: Request) -> str:
-        """The ARN of what the request makes, or made before a crash. Raises Fault."""
-        try:
-            return str(self._door.call(scope, request.service, request.operation, request.params)[job.arn_member])
-        except Fault as refused:
-            if not request.name:
-                raise
-            described = requests.describe(job, request.name, "")
-            try:
-                return str(self._call(scope, described)[job.arn_member])
-            except Fault:
-                raise refused from None
-
-    def _prepare(self, scope: Scope, job: Job, request: Request) -> None:
-        """What must stand before the creation: a pipeline makes a missing model package group (spec 04, 1)."""
-        group = request.params.get("ModelPackageGroupName") if job.noun == "ModelPackage" else None
-        if group and ":" not in group:
-            try:
-                self._door.call(scope, "sagemaker", "DescribeModelPackageGroup", {"ModelPackageGroupName": group})
-            except Fault:
-                self._door.call(scope, "sagemaker", "CreateModelPackageGroup", {"ModelPackageGroupName": group})
-
-    def _observe(self, state: State, defined: DefinedStep, step: Step, now: float) -> Step | None:
-        job = _job(defined)
-        arn = str((step.metadata or {})[job.metadata_key]["Arn"])
-        try:
-            response = self._call(state.scope, requests.describe(job, arn.rpartition("/")[2], arn))
-        except Fault as fault:
-            return step.with_end("Failed", now, reason=reasons.job_failed(fault.message))
-        match job.outcome(response):
-            case outcomes.Succeeded():
-                return step.with_end("Succeeded", now, properties=response)
-            case outcomes.Failed(reason):
-                return step.with_end("Failed", now, reason=reasons.job_failed(reason))
-            case outcomes.Stopped():
-                return step.with_end("Stopped", now)
+                change = _or_failed(lambda: step_instants.fail_step(self._context, step, now), step, now)
+            case events.StopStep():
+                change = _or_failed(lambda: self._performer(name).stop(self._context, step, now), step, now)
             case _:
-                return None
+                raise AssertionError(f"{effect} is performed elsewhere")
+        self._note(change)
 
-    def _stop(self, state: State, defined: DefinedStep, step: Step, now: float) -> Step:
-        job = _job(defined)
-        name = self._creation(state, defined, job, step, now).name
-        stop = requests.stop(job, name)
-        if stop is None:
-            return step.with_end("Stopped", now)
+    def _begin(self, name: str, attempt: int, now: float) -> Iterable[Begun]:
+        """Note the step as Starting, unless it ends here: by an earlier result, or because it cannot be asked for."""
+        standing = self._session.steps.get(name)
+        step = standing or self._new(name, attempt, now)
+        performer = self._performer(name)
         try:
-            response = self._call(state.scope, requests.describe(job, name, ""))
-        except Fault:
-            return step.with_end("Stopped", now)
-        if job.outcome(response) is None:
-            try:
-                self._call(state.scope, stop)
-            except Fault:
-                return replace(step, status="Stopping")  # it ended in between; the next look tells how
-        metadata = step.metadata or requests.metadata(job, str(response[job.arn_member]))
-        return replace(step, status="Stopping", metadata=metadata)
+            prepared = performer.prepare(self._context, step, now)
+        except ResolutionError as error:
+            self._note(Change(_unresolved(step, error, now)))
+            return
+        if standing is None:
+            step = step_cache.keyed(self._context, step, prepared)
+            taken = step_cache.hit(self._context, step, now)
+            self._note(Change(taken or step))
+            if taken is not None:
+                return
+        yield Begun(step, prepared)
 
-    def _fail(self, state: State, defined: DefinedStep, step: Step, now: float) -> Step:
-        kind = registry.of(defined.type)
-        if kind.kind == "unbuilt":
-            return step.with_end("Failed", now, reason=reasons.unbuilt(defined.type))
-        values = self._values(state, now)
-        message = fail.message({name: resolve(tree, values) for name, tree in defined.arguments.items()})
-        return replace(step, metadata=fail.metadata(message)).with_end("Failed", now, reason=message or None)
+    def _create(self, begun: Sequence[Begun]) -> None:
+        for one in begun:
+            if self._stopping.is_set():
+                return
+            self._note(self._created(one, clock.now()))
 
-    def _creation(self, state: State, defined: DefinedStep, job: Job, step: Step, now: float) -> Request:
-        origin = Origin(
-            state.arn,
-            state.row.document["RoleArn"],
-            step.attempt,
-            state.row.document.get("PipelineExperimentConfig"),
-        )
-        shape = models.operation(job.service, job.create).input_shape
-        assert shape is not None, f"{job.create} takes no input"
-        return requests.create(defined, job, origin, self._values(state, now), shape)
+    def _created(self, begun: Begun, now: float) -> Change | None:
+        performer = self._performer(begun.step.name)
+        return _or_failed(lambda: performer.create(self._context, begun.step, begun.prepared, now), begun.step, now)
 
-    def _values(self, state: State, now: float) -> StoredValues:
-        name, execution_id = state.row.key.parent, state.row.name
-        arn = pipeline_arn(state.scope, name)
-        return StoredValues(
-            state.pipeline,
-            state.row.document["Parameters"],
-            definitions.execution_variables(name, arn, execution_id, state.arn, state.row.created, now),
-            lambda step: state.begun[step].properties if step in state.begun else None,
-            lambda uri: self._read(state.scope, uri),
-            state.row.document.get("PipelineExperimentConfig", {}),
-        )
+    def _new(self, name: str, attempt: int, now: float) -> Step:
+        return Step(self._session.arn, name, "Starting", attempt, now, first_attempt=attempt)
 
-    def _read(self, scope: Scope, uri: str) -> str:
-        """The text of an S3 object. Raises Fault."""
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        answer = self._door.call(scope, "s3", "GetObject", {"Bucket": bucket, "Key": key})
-        if answer["ContentLength"] > LARGEST_PROPERTY_FILE:
-            raise Fault("EntityTooLarge", f"It has more than {LARGEST_PROPERTY_FILE} bytes.")
-        try:
-            return str(answer["Body"].read().decode())
-        except UnicodeDecodeError as error:
-            raise Fault("InvalidText", f"It is not UTF-8: {error.reason}.") from error
+    def _note(self, change: Change | None) -> None:
+        if change is None:
+            return
+        name = change.step.name
+        performer = PERFORMERS.get(self._session.execution.kind(name))
+        self._session.note(change, performer.made(self._context, change.step) if performer else None)
 
-    def _call(self, scope: Scope, request: Request) -> Document:
-        return self._door.call(scope, request.service, request.operation, request.params)
+    def _performer(self, name: str) -> Performer:
+        return PERFORMERS[self._session.execution.kind(name)]
 
-    def _acting(self, state: State, defined: DefinedStep) -> Scope:
-        """The pipeline's role, in a session named as AWS names it (spec 02, section 1)."""
-        role = str(state.row.document["RoleArn"]).rpartition("/")[2]
-        session = f"sagemaker-pipeline-{state.row.name}-{defined.name}"
-        return replace(state.scope, principal=f"arn:aws:sts::{state.scope.account}:assumed-role/{role}/{session}")
+    def _end(self, now: float) -> bool:
+        """Write how the execution ended, unless somebody changed it meanwhile: then it is looked at again."""
+        (effect,) = machine.decide(self._session.execution, now)
+        assert isinstance(effect, events.FinishExecution)
+        self._write()
+        session = self._session
+        with self._database.write() as transaction:
+            self._require_lease(transaction)
+            row = resources.find(transaction.connection, session.row.key)
+            if row is not None and row.status != session.row.status:
+                work.release(transaction, self._held, now)
+                return True
+            if row is not None:
+                ended = row.with_changes(now, status=effect.status, FailureReason=effect.reason)
+                resources.save(transaction, ended)
+            signals.clear(transaction, session.arn)
+            work.finish(transaction, self._held)
+        return False
+
+    def _due(self, now: float) -> float:
+        """When to look again although nobody wakes us."""
+        retry = machine.due(self._session.execution)
+        again = (self._session.seen_all or now) + LOOK_AGAIN_SECONDS
+        return again if retry is None else min(again, retry)
+
+    def _require_lease(self, transaction: Transaction) -> None:
+        if not work.is_held(transaction.connection, self._held):
+            raise LeaseLost(self._held.subject)
+
+    def _write(self, *, due: float | None = None, finish: bool = False) -> None:
+        """Write what was noted. With `due` or `finish` the lease is given back in the same transaction."""
+        session = self._session
+        if not (session.pending or session.writes or self._told or due is not None or finish):
+            return
+        with self._database.write() as transaction:
+            self._require_lease(transaction)
+            steps.save_all(transaction, session.pending.values())
+            for write in session.writes:
+                write(transaction)
+            signals.remove(transaction, self._told)
+            if finish:
+                signals.clear(transaction, session.arn)
+                work.finish(transaction, self._held)
+            elif due is not None:
+                work.release(transaction, self._held, due)
+        session.pending.clear()
+        session.writes.clear()
+        self._told.clear()
 
 
-def _scope(arn: str) -> Scope:
-    _, _, _, region, account, _ = arn.split(":", 5)
-    return Scope(account, region)
+def _or_failed(perform: Callable[[], Change | None], step: Step, now: float) -> Change | None:
+    """What goes wrong with an expression becomes the step's failure, not ours."""
+    try:
+        return perform()
+    except ResolutionError as error:
+        return Change(_unresolved(step, error, now))
 
 
-def _state(step: Step) -> StepState:
-    outcome = (step.properties or {}).get("Outcome")
-    return StepState(step.status, step.attempt, outcome if isinstance(outcome, bool) else None)  # type: ignore[arg-type]
+def _unresolved(step: Step, error: ResolutionError, now: float) -> Step:
+    return step.with_end("Failed", now, reason=reasons.limited(str(error)))
 
 
-def _status(row: Resource) -> events.ExecutionStatus:
-    return "Stopping" if row.status == "Stopping" else "Executing"
-
-
-def _job(defined: DefinedStep) -> Job:
-    job = registry.of(defined.type).job
-    if job is None:
-        raise ValueError(f"a step of type {defined.type} makes nothing")
-    return job
+def _is_of(effect: events.Effect, begun: Mapping[str, Begun]) -> bool:
+    """Whether the effect is the beginning of one of these, which the machine names until it is created."""
+    return isinstance(effect, events.StartStep) and effect.step in begun

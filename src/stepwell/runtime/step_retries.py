@@ -18,11 +18,9 @@ from stepwell.store.steps import Step
 def refused(context: Context, step: Step, operation: str, code: str, message: str, now: float) -> Change:
     """The creation answered an error. `operation` is such as sagemaker:CreateTrainingJob."""
     exception = retries.of_refusal(code)
-    text = reasons.create_refused(operation, message)
-    if exception is not None:
-        covered = retries.is_covered(context.defined(step).retries, exception)
-        text += reasons.not_retried(exception, context.session.arn, step.name, covered=covered)
-    return ended_badly(context, step, exception, reasons.limited(text), now)
+    tried = retries.is_covered(context.defined(step).retries, exception)
+    text = reasons.create_refused(operation, code, message, context.session.arn, step.name, tried=tried)
+    return ended_badly(context, step, exception, text, now)
 
 
 def failed(context: Context, step: Step, reason: str, now: float) -> Change:

@@ -16,14 +16,23 @@ RETRYABLE: Mapping[str, str] = {
 """Error codes of creations that a retry policy could cover -> AWS's name of the exception type."""
 
 
-def create_refused(operation: str, code: str, message: str, execution_arn: str, step: str) -> str:
-    """The creation answered an error. `operation` is such as sagemaker:CreateTrainingJob."""
+def create_refused(
+    operation: str, code: str, message: str, execution_arn: str, step: str, *, tried: bool = False
+) -> str:
+    """The creation answered an error. `operation` is such as sagemaker:CreateTrainingJob.
+
+    `tried`: a retry policy covers the error and allows no further attempt.
+    """
     text = f"ClientError: Failed to invoke {operation}. Error Details: {message or 'null'}"
     if code in RETRYABLE:
         text += (
             f"\nRetry not appropriate on execution of step with PipelineExecutionArn {execution_arn} and StepId "
-            f"{step}. No retry policy configured for the exception type {RETRYABLE[code]}."
+            f"{step}. "
         )
+        if tried:
+            text += f"The retry policy for the exception type {RETRYABLE[code]} allows no further attempt."
+        else:
+            text += f"No retry policy configured for the exception type {RETRYABLE[code]}."
     return limited(text)
 
 

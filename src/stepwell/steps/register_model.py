@@ -7,15 +7,8 @@ repeatable by its ClientToken, and the execution is named in MetadataProperties.
 from __future__ import annotations
 
 from stepwell.base.documents import Document
-from stepwell.steps import forms
-from stepwell.steps.forms import Form, Models
 from stepwell.steps.kinds import Job, StepType
 from stepwell.steps.outcomes import Failed, Outcome, Succeeded
-
-
-def _arguments(models: Models) -> Form:
-    """The service refuses ModelPackageName: a version in a group has no name of its own."""
-    return forms.changed(forms.request(models, "sagemaker", "CreateModelPackage"), without=("ModelPackageName",))
 
 
 def _extend(request: Document, execution_arn: str, token: str) -> Document:
@@ -49,5 +42,4 @@ TYPE = StepType(
         extend=_extend,
     ),
     members=frozenset({"RetryPolicies"}),
-    arguments=_arguments,
 )

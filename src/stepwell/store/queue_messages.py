@@ -9,7 +9,7 @@ of a group calls `settle_group`. `queue_deduplications` remembers what was sent 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import (
     JSON,
@@ -112,6 +112,12 @@ class Message:
     first_received: float | None
     last_received: float | None
     group_id: str | None
+
+    def received(self, now: float, until: float) -> Message:
+        """The same message, given out at `now` and hidden until then."""
+        first = now if self.first_received is None else self.first_received
+        count = self.receive_count + 1
+        return replace(self, receive_count=count, visible_at=until, first_received=first, last_received=now)
 
 
 _ADD = insert(table)
@@ -217,11 +223,12 @@ _RECEIVED = (
 
 def mark_received(
     transaction: Transaction, queue: Queue, messages: Sequence[Message], now: float, until: float
-) -> None:
-    """Note that these messages, at least one, are given out now and hidden until then."""
+) -> list[Message]:
+    """Note that these messages, at least one, are given out now and hidden until then. Returns them so."""
     rows = [{"row": message.id, "now": now, "until": until} for message in messages]
     transaction.connection.execute(_RECEIVED, rows)
     settle_groups(transaction, queue, messages)
+    return [message.received(now, until) for message in messages]
 
 
 _SHOW = update(table).where(table.c.id == bindparam("row")).values(visible_at=bindparam("until"))
@@ -352,18 +359,20 @@ class Counts:
     delayed: int
 
 
-_ALIVE = (table.c.queue_id == bindparam("queue"), table.c.sent > bindparam("horizon"))
 _COUNTS = select(
     func.count().filter(table.c.visible_at <= bindparam("now")),
     func.count().filter(table.c.visible_at > bindparam("now"), table.c.receive_count > 0),
     func.count().filter(table.c.visible_at > bindparam("now"), table.c.receive_count == 0),
-).where(*_ALIVE)
+).where(table.c.queue_id == bindparam("queue"))
+_EXPIRED_COUNTS = _COUNTS.where(table.c.sent <= bindparam("horizon"))
 
 
 def counts(connection: Connection, queue: Queue, now: float, horizon: float) -> Counts:
     """What is in the queue now; messages sent at or before `horizon` have expired."""
-    row = connection.execute(_COUNTS, {"queue": queue.id, "now": now, "horizon": horizon}).one()
-    return Counts(*row)
+    values = {"queue": queue.id, "now": now}
+    every = connection.execute(_COUNTS, values).one()
+    expired = connection.execute(_EXPIRED_COUNTS, {**values, "horizon": horizon}).one()
+    return Counts(*(number - gone for number, gone in zip(every, expired, strict=True)))
 
 
 _IN_FLIGHT = select(func.count()).where(

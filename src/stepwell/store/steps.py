@@ -98,9 +98,7 @@ class Step:
         self, status: str, now: float, *, reason: str | None = None, properties: Document | None = None
     ) -> Step:
         """The same step, ended at `now`."""
-        return replace(
-            self, status=status, ended=now, failure_reason=reason, properties=properties, retry_at=None
-        )
+        return replace(self, status=status, ended=now, failure_reason=reason, properties=properties, retry_at=None)
 
 
 _FIELDS = tuple(name for name in Step.__slots__ if name != "id")

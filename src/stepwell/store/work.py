@@ -77,10 +77,7 @@ _READY = (
     .limit(bindparam("most"))
 )
 _NEXT_DUE = (
-    select(table.c.due)
-    .where(table.c.due.is_not(None), table.c.lease_token.is_(None))
-    .order_by(table.c.due)
-    .limit(1)
+    select(table.c.due).where(table.c.due.is_not(None), table.c.lease_token.is_(None)).order_by(table.c.due).limit(1)
 )
 _LEASE = (
     update(table)

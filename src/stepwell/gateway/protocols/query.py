@@ -1,4 +1,4 @@
-"""Room gateway/protocols: query (STS, IAM, CloudFormation). In: a form with Action and dotted names. Out: XML.
+"""Room gateway/protocols: query (STS, IAM, CloudFormation, old SQS clients). In: a form with Action and dotted names. Out: XML.
 
 `Tags.member.1.Key=a&Tags.member.1.Value=b` is first made a tree of its dots, then read by shape.
 Source: Smithy 2.0, "AWS query protocol".
@@ -47,9 +47,11 @@ def render(operation: OperationModel, output: Document, request_id: str) -> Resp
 
 def fault(problem: Problem) -> Response:
     """An ErrorResponse."""
+    # a service that has left query calls its errors otherwise today
+    code = problem.shape.traits.get("queryCode", problem.code) if problem.shape else problem.code
     error = {
         "Type": "Receiver" if problem.is_ours else "Sender",
-        "Code": problem.code,
+        "Code": code,
         "Message": problem.message,
         **problem.members,
     }

@@ -67,7 +67,7 @@ def bind_output(operation: OperationModel, output: Mapping[str, object], time_fo
                 headers.append((member.wire_name, header_text(member, value, time_format)))
             case "headers":
                 assert isinstance(value, Mapping)
-                headers += [(f"{member.wire_name}{key}", _ascii(str(text))) for key, text in value.items()]
+                headers += [(f"{member.wire_name}{key}", printable(str(text))) for key, text in value.items()]
     return Response(status, tuple(headers))
 
 
@@ -76,7 +76,7 @@ def header_text(member: Member, value: object, time_format: str) -> str:
     if member.shape.kind == "list":
         assert isinstance(value, list | tuple)
         return ",".join(texts.write(member.shape.element, item, time_format) for item in value)
-    return _ascii(texts.write(member, value, time_format))
+    return printable(texts.write(member, value, time_format))
 
 
 def payload_body(value: object) -> Body:
@@ -125,7 +125,7 @@ def _utf8(text: str) -> str:
     return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
 
 
-def _ascii(text: str) -> str:
+def printable(text: str) -> str:
     """`text` as a header may carry it: RFC 2047 where it is not plain ASCII, as S3 answers such metadata."""
     if text.isascii() and text.isprintable():
         return text

@@ -5,6 +5,8 @@ Source: Smithy 2.0, "AWS restXml protocol"; S3 API Reference for the names of ro
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stepwell.base.documents import Document
 from stepwell.gateway.body import BodyStream
 from stepwell.gateway.protocols import limits, rest, xmltree
@@ -17,6 +19,9 @@ from stepwell.spec.models import OperationModel, Shape
 XML = ("Content-Type", "application/xml")
 HEADER_TIMES = "rfc822"
 BODY_TIMES = "iso8601"
+PARTIAL = 206
+FAULT_HEADERS = {"VersionId": "x-amz-version-id", "DeleteMarker": "x-amz-delete-marker", "ETag": "ETag"}
+"""Members of a fault that clients look for among the headers: HEAD and 304 have no body."""
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -44,6 +49,8 @@ def render(operation: OperationModel, output: Document, request_id: str) -> Resp
     """Status and headers from members, the rest as XML or as the stream it is."""
     shape = operation.output_shape
     bound = rest.bind_output(operation, output, HEADER_TIMES)
+    if output.get("ContentRange"):
+        bound = replace(bound, status=PARTIAL)
     identified = bound.with_headers(*identifiers(request_id))
     if shape is None:
         return identified
@@ -67,7 +74,11 @@ def render(operation: OperationModel, output: Document, request_id: str) -> Resp
 
 def fault(problem: Problem) -> Response:
     """S3's Error element; statuses that have no body get none."""
-    headers = identifiers(problem.request_id)
+    headers = identifiers(problem.request_id) + tuple(
+        (header, rest.printable("true" if problem.members[name] is True else str(problem.members[name])))
+        for name, header in FAULT_HEADERS.items()
+        if problem.members.get(name)
+    )
     if problem.status in (204, 304):
         return Response(problem.status, headers)
     fields = {

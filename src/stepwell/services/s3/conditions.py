@@ -17,7 +17,7 @@ def check_read(request: Document, version: Version) -> None:
     if failed in ("If-Match", "If-Unmodified-Since"):
         raise faults.precondition_failed(failed)
     if failed:
-        raise faults.not_modified()
+        raise faults.not_modified(f'"{version.etag}"')
 
 
 def check_source(request: Document, version: Version) -> None:

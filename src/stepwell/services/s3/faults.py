@@ -63,8 +63,8 @@ def precondition_failed(condition: str) -> Fault:
     return Fault("PreconditionFailed", text, 412, {"Condition": condition})
 
 
-def not_modified() -> Fault:
-    return Fault("NotModified", "Not Modified", 304)
+def not_modified(etag: str) -> Fault:
+    return Fault("NotModified", "Not Modified", 304, {"ETag": etag})
 
 
 def not_implemented(header: str) -> Fault:

@@ -16,7 +16,7 @@ from stepwell.base.faults import not_found, validation
 from stepwell.definition.parameters import listed, resolve_parameters
 from stepwell.services import paging
 from stepwell.services.registry import Call, operation
-from stepwell.services.sagemaker import definitions, pipelines
+from stepwell.services.sagemaker import definitions, idempotency, pipelines, selective_executions
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.pipelines import EXECUTION, VERSION, pipeline_arn
 from stepwell.store import resources, steps
@@ -25,6 +25,11 @@ from stepwell.store.resources import Key, Resource
 from stepwell.store.steps import Step
 
 MACHINE = "pipeline-execution"
+ATTEMPTS = "RetriedAttempts"
+"""Member of an execution's document: step -> how often it was tried before RetryPipelineExecution."""
+RETRY_TOKENS = "RetryTokens"
+"""Member of an execution's document: the request tokens of its retries, so that none retries twice."""
+RETRYABLE = ("Failed", "Stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,12 @@ def definition_text(connection: Connection, scope: Scope, execution: Resource) -
     return str(version.document["PipelineDefinition"])
 
 
+def chosen(execution: Resource) -> frozenset[str] | None:
+    """The steps that a selective execution may begin; None: all."""
+    config = execution.document.get("SelectiveExecutionConfig")
+    return frozenset(item["StepName"] for item in config["SelectedSteps"]) if config else None
+
+
 @operation
 def start_pipeline_execution(call: Call, request: Document) -> Document:
     with call.site.database.read() as connection:
@@ -81,17 +92,17 @@ def start_pipeline_execution(call: Call, request: Document) -> Document:
             request.get("PipelineVersionId"),
             request.get("PipelineVersionAlias"),
         )
-    if "SelectiveExecutionConfig" in request:
-        raise validation("Stepwell does not implement selective execution yet (SelectiveExecutionConfig).")
     arn = pipeline_arn(call.scope, pipeline.name)
     execution_id = ids.derived(12, arn, request["ClientRequestToken"], alphabet=ids.LOWER)
     execution = _started(call, request, pipeline, version, execution_id)
     full_arn = execution_arn(call.scope, execution)
     with call.site.database.write() as transaction:
-        try:
-            resources.add(transaction, execution)
-        except resources.AlreadyExists:
+        standing = resources.find(transaction.connection, execution.key)
+        if standing is not None:
+            idempotency.require_same(standing.document.get(idempotency.MEMBER), request)
             return {"PipelineExecutionArn": full_arn}
+        steps.save_all(transaction, _reused(transaction.connection, call, request, version, full_arn))
+        resources.add(transaction, execution)
         _note_start(transaction, call, pipeline.key, version.key, full_arn)
         call.site.wake(transaction, MACHINE, full_arn, call.now)
     return {"PipelineExecutionArn": full_arn}
@@ -176,6 +187,35 @@ def stop_pipeline_execution(call: Call, request: Document) -> Document:
 
 
 @operation
+def retry_pipeline_execution(call: Call, request: Document) -> Document:
+    """Run again what failed, was stopped or was never reached; what succeeded stays (spec 02, section 5)."""
+    with call.site.database.write() as transaction:
+        execution = find(transaction.connection, call.scope, request["PipelineExecutionArn"])
+        arn = execution_arn(call.scope, execution)
+        tokens = execution.document.get(RETRY_TOKENS, [])
+        if request["ClientRequestToken"] in tokens:
+            return {"PipelineExecutionArn": arn}
+        unfinished = _unfinished(transaction.connection, call.scope, execution, arn)
+        changed = execution.with_changes(
+            call.now,
+            status="Executing",
+            FailureReason=None,
+            LastModifiedBy=user_context(call.scope),
+            ParallelismConfiguration=request.get(
+                "ParallelismConfiguration", execution.document.get("ParallelismConfiguration")
+            ),
+            **{
+                ATTEMPTS: {**execution.document.get(ATTEMPTS, {}), **{row.name: row.attempt for row in unfinished}},
+                RETRY_TOKENS: [*tokens, request["ClientRequestToken"]],
+            },
+        )
+        steps.remove(transaction, arn, [row.name for row in unfinished])
+        resources.save(transaction, changed)
+        call.site.wake(transaction, MACHINE, arn, call.now)
+    return {"PipelineExecutionArn": arn}
+
+
+@operation
 def update_pipeline_execution(call: Call, request: Document) -> Document:
     names = ("PipelineExecutionDescription", "PipelineExecutionDisplayName", "ParallelismConfiguration")
     with call.site.database.write() as transaction:
@@ -186,6 +226,20 @@ def update_pipeline_execution(call: Call, request: Document) -> Document:
         if execution.status in pipelines.RUNNING:
             call.site.wake(transaction, MACHINE, execution_arn(call.scope, execution), call.now)
     return {"PipelineExecutionArn": execution_arn(call.scope, execution)}
+
+
+def _unfinished(connection: Connection, scope: Scope, execution: Resource, arn: str) -> list[Step]:
+    """The steps that RetryPipelineExecution runs again. Raises ValidationException when it may not be retried."""
+    if execution.status not in RETRYABLE:
+        raise validation(
+            f"Only an execution that has Failed or was Stopped can be retried. '{arn}' is {execution.status}."
+        )
+    rows = [row for row in steps.of(connection, arn) if row.status != "Succeeded"]
+    types = definitions.parsed(definition_text(connection, scope, execution)).named
+    ended = next((row.name for row in rows if row.turn is None and types[row.name].type == "Fail"), None)
+    if ended is not None:
+        raise validation(f"'{arn}' cannot be retried: it was ended by the Fail step '{ended}'.")
+    return rows
 
 
 def _started(call: Call, request: Document, pipeline: Resource, version: Resource, execution_id: str) -> Resource:
@@ -209,7 +263,9 @@ def _started(call: Call, request: Document, pipeline: Resource, version: Resourc
         "RoleArn": pipeline.document.get("RoleArn"),
         "CreatedBy": user_context(call.scope),
         "LastModifiedBy": user_context(call.scope),
+        "SelectiveExecutionConfig": request.get("SelectiveExecutionConfig"),
         "Parameters": parameters,
+        idempotency.MEMBER: idempotency.digest(request),
     }
     return Resource(
         resources.key(call.scope, EXECUTION, execution_id, pipeline.name),
@@ -218,6 +274,20 @@ def _started(call: Call, request: Document, pipeline: Resource, version: Resourc
         call.now,
         {name: value for name, value in document.items() if value is not None},
     )
+
+
+def _reused(connection: Connection, call: Call, request: Document, version: Resource, arn: str) -> list[Step]:
+    """The steps that a selective execution takes from its source. Raises Fault when it cannot be started."""
+    config = request.get("SelectiveExecutionConfig")
+    if config is None:
+        return []
+    names = selective_executions.wanted_steps(definitions.plan(version.document["PipelineDefinition"]), config)
+    if not names:
+        return []
+    source = find(connection, call.scope, config["SourcePipelineExecutionArn"])
+    if source.key.parent != version.key.parent:
+        raise validation(f"'{config['SourcePipelineExecutionArn']}' is an execution of another pipeline.")
+    return selective_executions.reused(connection, names, source, execution_arn(call.scope, source), arn, call.now)
 
 
 def _note_start(transaction: Transaction, call: Call, pipeline: Key, version: Key, arn: str) -> None:
@@ -242,13 +312,19 @@ def _summary(scope: Scope, row: Resource) -> Document:
 
 
 def _step_entry(row: Step, described: dict[str, Document]) -> Document:
-    return {
-        **described.get(row.name, {}),
+    entry = {
+        **described.get(row.turn["Body"] if row.turn else row.name, {}),
         "StepName": row.name,
         "StepStatus": row.status,
         "StartTime": row.started,
         "EndTime": row.ended,
         "FailureReason": row.failure_reason,
         "AttemptCount": row.attempt,
-        "Metadata": row.metadata or {},
+        "Metadata": row.metadata,
     }
+    if row.source is not None:
+        member = "SelectiveExecutionResult" if row.is_reused else "CacheHitResult"
+        entry[member] = {"SourcePipelineExecutionArn": row.source}
+    if row.turn is not None:
+        entry["IterationContext"] = {name: row.turn[name] for name in ("ParentStepName", "Index", "Item")}
+    return entry

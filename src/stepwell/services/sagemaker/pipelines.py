@@ -13,7 +13,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, not_found, validation
 from stepwell.services import paging
 from stepwell.services.registry import Call, operation
-from stepwell.services.sagemaker import definitions
+from stepwell.services.sagemaker import definitions, idempotency
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.tag_lists import tag_map
 from stepwell.store import resources, steps, tags
@@ -72,7 +72,8 @@ def create_pipeline(call: Call, request: Document) -> Document:
     document = {
         **_settable(request),
         "PipelineDisplayName": request.get("PipelineDisplayName", name),
-        "ClientRequestToken": request.get("ClientRequestToken"),
+        "ClientRequestToken": request["ClientRequestToken"],
+        idempotency.MEMBER: idempotency.digest(request),
         "CreatedBy": user_context(call.scope),
         "LastModifiedBy": user_context(call.scope),
         "LatestVersion": 1,
@@ -82,7 +83,8 @@ def create_pipeline(call: Call, request: Document) -> Document:
     with call.site.database.write() as transaction:
         standing = resources.find(transaction.connection, row.key)
         if standing is not None:
-            if standing.document.get("ClientRequestToken") == request.get("ClientRequestToken"):
+            if standing.document.get("ClientRequestToken") == request["ClientRequestToken"]:
+                idempotency.require_same(standing.document.get(idempotency.MEMBER), request)
                 return {"PipelineArn": arn}
             raise validation(
                 "Pipeline names must be unique within an AWS account and region. "

@@ -9,7 +9,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.services.registry import Call, operation
 from stepwell.services.sqs import addresses, messages, receipts, settings
-from stepwell.services.sqs.faults import error_code, invalid_parameters, missing
+from stepwell.services.sqs.faults import missing
 from stepwell.store.database import Transaction
 from stepwell.store.queues import Queue
 
@@ -26,7 +26,7 @@ def send_message_batch(call: Call, request: Document) -> Document:
     def act(transaction: Transaction, queue: Queue, entry: Document) -> Document:
         return messages.put(transaction, call.scope, queue, entry, call.now)
 
-    return _batch(call, request, act, _check_sendable)
+    return _batch(call, request, "SendMessageBatch", act, _check_sendable)
 
 
 @operation
@@ -35,7 +35,7 @@ def delete_message_batch(call: Call, request: Document) -> Document:
         receipts.delete(transaction, queue, entry["ReceiptHandle"], call.now)
         return {}
 
-    return _batch(call, request, act)
+    return _batch(call, request, "DeleteMessageBatch", act)
 
 
 @operation
@@ -47,18 +47,19 @@ def change_message_visibility_batch(call: Call, request: Document) -> Document:
         receipts.change(transaction, queue, entry["ReceiptHandle"], entry["VisibilityTimeout"], call.now)
         return {}
 
-    return _batch(call, request, act)
+    return _batch(call, request, "ChangeMessageVisibilityBatch", act)
 
 
 def _batch(
     call: Call,
     request: Document,
+    name: str,
     act: Act,
     check: Callable[[Queue, Sequence[Document]], None] = lambda _queue, _entries: None,
 ) -> Document:
     """Do every entry in turn. Raises Fault when the batch as a whole is wrong."""
     entries: Sequence[Document] = request["Entries"]
-    _check_entries(entries)
+    _check_entries(name, entries)
     answer: Document = {"Successful": [], "Failed": []}
     with call.site.database.write() as transaction:
         queue = addresses.find(transaction.connection, call.scope, request["QueueUrl"])
@@ -68,14 +69,14 @@ def _batch(
                 answer["Successful"].append({"Id": entry["Id"], **act(transaction, queue, entry)})
             except Fault as fault:
                 answer["Failed"].append(
-                    {"Id": entry["Id"], "SenderFault": True, "Code": error_code(fault), "Message": fault.message}
+                    {"Id": entry["Id"], "SenderFault": True, "Code": fault.code, "Message": fault.message}
                 )
     return answer
 
 
-def _check_entries(entries: Sequence[Document]) -> None:
+def _check_entries(name: str, entries: Sequence[Document]) -> None:
     if not entries:
-        raise Fault("EmptyBatchRequest", "There should be at least one entry in the request.")
+        raise Fault("EmptyBatchRequest", f"There should be at least one {name}RequestEntry in the request.")
     if len(entries) > MOST_ENTRIES:
         text = f"Maximum number of entries per request are {MOST_ENTRIES}. You have sent {len(entries)}."
         raise Fault("TooManyEntriesInBatchRequest", text)
@@ -106,7 +107,7 @@ def _check_sendable(queue: Queue, entries: Sequence[Document]) -> None:
     if settings.value(queue, "ContentBasedDeduplication") != "true":
         for entry in entries:
             if "MessageDeduplicationId" not in entry:
-                raise invalid_parameters(messages.NO_DEDUPLICATION)
+                raise Fault("InvalidParameterValue", messages.NO_DEDUPLICATION)
 
 
 def _size(entry: Document) -> int:

@@ -76,10 +76,9 @@ def stored(name: str, attribute: Document) -> Document:
     member = "BinaryValue" if found["kind"] == "Binary" else "StringValue"
     value, other = attribute.get(member), {"BinaryValue", "StringValue"} - {member}
     if not value or any(attribute.get(wrong) for wrong in other):
-        article = "a" if not value else "only a"
+        only = "" if not value else "only "
         raise _invalid(
-            f"The message (user) attribute '{name}' must contain {article} non-empty message attribute value of "
-            f"type '{found['kind']}'."
+            f"Message (user) attribute '{name}' must contain {only}a non-empty value of type '{found['kind']}'."
         )
     if member == "BinaryValue":
         return {"DataType": data_type, member: base64.b64encode(value).decode()}

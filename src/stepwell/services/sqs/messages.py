@@ -12,16 +12,20 @@ from functools import partial
 from stepwell.base import ids
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
+from stepwell.base.faults import Fault
 from stepwell.services.registry import Call, operation
 from stepwell.services.sqs import addresses, arrivals, contents, digests, settings
 from stepwell.services.sqs.contents import Content
-from stepwell.services.sqs.faults import invalid_parameters, invalid_value, missing
+from stepwell.services.sqs.faults import invalid_value, missing
 from stepwell.store import queue_messages
 from stepwell.store.database import Transaction
 from stepwell.store.queues import Queue
 
 DEDUPLICATION_SECONDS = 300.0
 LONGEST_DELAY = 900
+NO_DEDUPLICATION = (
+    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+)
 FIRST_SEQUENCE = 10**19
 """Sequence numbers have 20 digits, so that they also sort as text."""
 
@@ -157,10 +161,7 @@ def _identifiers(queue: Queue, request: Document) -> tuple[str | None, str | Non
         raise missing("MessageGroupId")
     if deduplication_id is None:
         if settings.value(queue, "ContentBasedDeduplication") != "true":
-            raise invalid_parameters(
-                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
-                "explicitly"
-            )
+            raise Fault("InvalidParameterValue", NO_DEDUPLICATION)
         deduplication_id = hashlib.sha256(request["MessageBody"].encode()).hexdigest()
     return group_id, deduplication_id
 

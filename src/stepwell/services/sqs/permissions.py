@@ -69,16 +69,16 @@ def _check(label: str, accounts: Sequence[str], actions: Sequence[str]) -> None:
     if not actions:
         raise missing("Actions")
     if len(actions) > MOST_ACTIONS:
-        raise Fault(
-            "OverLimit", f"{len(actions)} Actions were found, maximum allowed is {MOST_ACTIONS}.", 403
-        )
+        raise Fault("OverLimit", f"{len(actions)} Actions were found, maximum allowed is {MOST_ACTIONS}.", 403)
     for account in accounts:
         if not ACCOUNT.fullmatch(account):
             raise invalid_value(account, "PrincipalId", "Unable to verify.")
     for action in actions:
         if action not in ACTIONS:
             allowed = ", ".join(ACTIONS)
-            raise invalid_value(f"SQS:{action}", "ActionName", f"Only the queue owner may use it. Allowed: {allowed}.")
+            raise invalid_value(
+                f"SQS:{action}", "ActionName", f"Only the queue owner may use it. Allowed: {allowed}."
+            )
 
 
 def _policy(queue: Queue) -> Document:

@@ -99,9 +99,7 @@ def list_dead_letter_source_queues(call: Call, request: Document) -> Document:
 def purge_queue(call: Call, request: Document) -> Document:
     """Delete every message. It is done when it is answered, so a second purge need not wait for the first."""
     with call.site.database.write() as transaction:
-        queue_messages.purge(
-            transaction, addresses.find(transaction.connection, call.scope, request["QueueUrl"])
-        )
+        queue_messages.purge(transaction, addresses.find(transaction.connection, call.scope, request["QueueUrl"]))
     return {}
 
 

@@ -41,8 +41,8 @@ class Receipt:
 
 
 def receipt_of(message: Message) -> Receipt:
-    """The receipt of the message's next receive."""
-    return Receipt(message.queue_id, message.id, message.message_id, message.receive_count + 1)
+    """The receipt of the message's latest receive."""
+    return Receipt(message.queue_id, message.id, message.message_id, message.receive_count)
 
 
 def read(queue: Queue, handle: str) -> Receipt:
@@ -81,12 +81,14 @@ def delete(transaction: Transaction, queue: Queue, handle: str, now: float) -> N
     With an old receipt a standard queue answers success and keeps the message; a FIFO queue refuses, also once the
     visibility of the latest one has ended. A message that is gone already is success (DeleteMessage).
     """
-    message = _held(transaction, queue, read(queue, handle))
-    if queue.is_fifo and (message is None or message.visible_at <= now):
-        gone = queue_messages.find(transaction.connection, queue, read(queue, handle).row_id) is None
-        if not gone:
-            raise invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
-    if message is not None:
+    receipt = read(queue, handle)
+    message = queue_messages.find(transaction.connection, queue, receipt.row_id)
+    if message is None:
+        return
+    is_latest = message.receive_count == receipt.receive
+    if queue.is_fifo and (not is_latest or message.visible_at <= now):
+        raise invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
+    if is_latest:
         queue_messages.remove(transaction, queue, message)
         transaction.on_commit(partial(arrivals.announce, queue.id))
 
@@ -97,8 +99,9 @@ def change(transaction: Transaction, queue: Queue, handle: str, timeout: int, no
     A standard queue lets the latest receiver take the message back after its time has ended, until someone else
     receives it; a FIFO queue does not.
     """
-    message = _held(transaction, queue, read(queue, handle))
-    if message is None:
+    receipt = read(queue, handle)
+    message = queue_messages.find(transaction.connection, queue, receipt.row_id)
+    if message is None or message.receive_count != receipt.receive:
         reason = "Message does not exist or is not available for visibility timeout change."
         raise invalid_value(handle, "ReceiptHandle", reason)
     if queue.is_fifo and message.visible_at <= now:
@@ -115,10 +118,3 @@ def check_timeout(timeout: int) -> None:
     """The bounds of a visibility timeout. Raises Fault."""
     if not 0 <= timeout <= LONGEST_VISIBILITY:
         raise invalid_value(timeout, "VisibilityTimeout", f"Must be between 0 and {LONGEST_VISIBILITY}, if provided.")
-
-
-def _held(transaction: Transaction, queue: Queue, receipt: Receipt) -> Message | None:
-    """The message, if this is its latest receipt."""
-    message = queue_messages.find(transaction.connection, queue, receipt.row_id)
-    is_latest = message is not None and message.receive_count == receipt.receive
-    return message if is_latest else None

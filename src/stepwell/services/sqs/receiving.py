@@ -41,22 +41,23 @@ def receive_message(call: Call, request: Document) -> Document:
         queue = addresses.find(connection, call.scope, request["QueueUrl"])
     wait = settings.number(queue, "ReceiveMessageWaitTimeSeconds") if wait is None else wait
     timeout = settings.number(queue, "VisibilityTimeout") if timeout is None else timeout
-    found = _await(call.site, queue, most, timeout, wait)
+    found = _await(call, queue, most, timeout, wait)
     shown = [_shown(queue, message, wanted, request.get("MessageAttributeNames", [])) for message in found]
     return {"Messages": shown} if shown else {}
 
 
-def _await(site: Site, queue: Queue, most: int, timeout: int, wait: int) -> list[Message]:
+def _await(call: Call, queue: Queue, most: int, timeout: int, wait: int) -> list[Message]:
     """Take messages, as soon as there are some; none when the wait is over."""
-    deadline = clock.monotonic() + wait
+    deadline, now = clock.monotonic() + wait, call.now
     with arrivals.listening(queue.id) as arrived:
         while True:
             arrived.clear()
-            found, pause = _look(site, queue, most, timeout, clock.now())
+            found, pause = _look(call.site, queue, most, timeout, now)
             left = deadline - clock.monotonic()
             if found or left <= 0:
                 return found
             arrived.wait(min(pause, left))
+            now = clock.now()
 
 
 def _look(site: Site, queue: Queue, most: int, timeout: int, now: float) -> tuple[list[Message], float]:
@@ -70,7 +71,7 @@ def _look(site: Site, queue: Queue, most: int, timeout: int, now: float) -> tupl
 
 
 def take(transaction: Transaction, queue: Queue, most: int, timeout: int, now: float) -> list[Message]:
-    """Give out up to `most` messages and hide them for `timeout` seconds. Returns them as they were before.
+    """Give out up to `most` messages and hide them for `timeout` seconds. Returns them as they are then.
 
     What has expired is deleted, and what was received too often goes to the dead-letter queue. Raises OverLimit.
     """
@@ -84,13 +85,11 @@ def take(transaction: Transaction, queue: Queue, most: int, timeout: int, now: f
         alive = dead_letters.bury(transaction, queue, found, now)
         if len(alive) == len(found):
             break
-    if alive:
-        queue_messages.mark_received(transaction, queue, alive, now, now + timeout)
-    return alive
+    return queue_messages.mark_received(transaction, queue, alive, now, now + timeout) if alive else []
 
 
 def _shown(queue: Queue, message: Message, wanted: Sequence[str], attribute_names: Sequence[str]) -> Document:
-    """A message as its receiver gets it. `message` as it was before this receive."""
+    """A message as its receiver gets it."""
     answer: Document = {
         "MessageId": message.message_id,
         "ReceiptHandle": receipts.receipt_of(message).handle,
@@ -106,12 +105,11 @@ def _shown(queue: Queue, message: Message, wanted: Sequence[str], attribute_name
 
 
 def _system(queue: Queue, message: Message) -> dict[str, str]:
-    received = message.first_received if message.first_received is not None else clock.now()
     found = {
         **message.system_attributes,
         "SentTimestamp": str(round(message.sent * 1000)),
-        "ApproximateReceiveCount": str(message.receive_count + 1),
-        "ApproximateFirstReceiveTimestamp": str(round(received * 1000)),
+        "ApproximateReceiveCount": str(message.receive_count),
+        "ApproximateFirstReceiveTimestamp": str(round((message.first_received or 0.0) * 1000)),
     }
     if message.group_id is not None:
         found["MessageGroupId"] = message.group_id
