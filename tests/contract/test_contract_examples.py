@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from served import Server
-from stepwell.cli import connection, demo
+from stepwell.cli import connection, demo_client
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(900)]
 
@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture(scope="module")
 def client() -> Path:
     """The Python of the examples' client environment: SageMaker SDK 2, boto3, the data set."""
-    return demo.client_python(Console(quiet=True), Path.home() / ".cache" / "stepwell" / "clients")
+    return demo_client.client_python(Console(quiet=True), Path.home() / ".cache" / "stepwell" / "clients")
 
 
 def environment(server: Server) -> dict[str, str]:

@@ -199,14 +199,23 @@ def due_in_order(connection: Connection, queue: Queue, now: float, limit: int) -
 
 
 _NEXT = select(func.min(table.c.visible_at)).where(table.c.queue_id == bindparam("queue"))
-_NEXT_GROUP = select(func.min(groups.c.visible_at)).where(groups.c.queue_id == bindparam("queue"))
+_NEXT_GROUP = select(
+    select(func.min(groups.c.visible_at)).where(groups.c.queue_id == bindparam("queue")).scalar_subquery(),
+    select(func.min(table.c.sent)).where(table.c.queue_id == bindparam("queue")).scalar_subquery(),
+)
 
 
-def next_due(connection: Connection, queue: Queue) -> float | None:
-    """When the next message may be given out, which may be long past; None while the queue is empty."""
-    query = _NEXT_GROUP if queue.is_fifo else _NEXT
-    found: float | None = connection.execute(query, {"queue": queue.id}).scalar()
-    return found
+def next_due(connection: Connection, queue: Queue, retention: float) -> float | None:
+    """When there may be something to give out, which may be long past; None while the queue is empty.
+
+    In a FIFO queue that is also when the oldest message expires, `retention` seconds after it was sent: it may hold
+    up its group.
+    """
+    if not queue.is_fifo:
+        found: float | None = connection.execute(_NEXT, {"queue": queue.id}).scalar()
+        return found
+    due, oldest = connection.execute(_NEXT_GROUP, {"queue": queue.id}).one()
+    return None if due is None else float(min(due, oldest + retention))
 
 
 _RECEIVED = (

@@ -63,7 +63,7 @@ def _await(call: Call, queue: Queue, most: int, timeout: int, wait: int) -> list
 def _look(site: Site, queue: Queue, most: int, timeout: int, now: float) -> tuple[list[Message], float]:
     """What there is now, and otherwise how long to wait until it is worth looking again."""
     with site.database.read() as connection:
-        due = queue_messages.next_due(connection, queue)
+        due = queue_messages.next_due(connection, queue, settings.number(queue, "MessageRetentionPeriod"))
     if due is None or due > now:
         return [], arrivals.NAP if due is None else min(arrivals.NAP, due - now)
     with site.database.write() as transaction:
