@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 CLIENT_FOLDER = "client"
+ENDING = ("job", "pipeline-execution", "lambda-invocation")
+"""Machines whose subjects come to an end by themselves; schedules do not."""
 CLIENT_MOUNT = "/opt/stepwell-client"
 """Where containers see it."""
 
@@ -166,7 +168,7 @@ def _work_page(database: Database) -> ASGIApp:
 
     async def page(_scope: Message, _receive: Receive, send: Send) -> None:
         with database.read() as connection:
-            body = b'{"work": %d}' % work.count(connection)
+            body = b'{"work": %d}' % work.count(connection, ENDING)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -6,13 +6,17 @@ import json
 
 import pytest
 
+from stepwell.definition.caching import CacheConfig
 from stepwell.definition.conditions import Comparison
 from stepwell.definition.expressions import Get, Join
 from stepwell.definition.json_text import JSON
+from stepwell.definition.loops import ForEach
 from stepwell.definition.model import Dependency, Parameter, Parent, Pipeline, PropertyFile, Step
-from stepwell.definition.parse import MAXIMUM_LENGTH, parse
+from stepwell.definition.outputs import OutputParameter
+from stepwell.definition.parse import MAXIMUM_LENGTH, parse, read
 from stepwell.definition.paths import Path
 from stepwell.definition.problems import DefinitionError, Problem
+from stepwell.definition.retries import RetryPolicy
 
 WORK: dict[str, JSON] = {"Name": "A", "Type": "Processing", "Arguments": {}}
 
@@ -117,9 +121,12 @@ def test_a_condition_needs_no_branches() -> None:
 
 def test_bodies_of_loops_are_steps_too() -> None:
     body = {**WORK, "Name": "Body", "Arguments": {"X": {"Get": "ForEach.CurrentItem"}}}
-    step: JSON = {"Name": "F", "Type": "ForEach", "Arguments": {"IterableItems": [1], "ForEachBody": [body]}}
-    loop, inside = parsed(Steps=[step]).steps
-    assert loop.arguments == {"IterableItems": [1]}
+    arguments: JSON = {"IterableItems": [1], "MaxConcurrency": 2, "ForEachBody": [body]}
+    pipeline = parsed(Steps=[{"Name": "F", "Type": "ForEach", "Arguments": arguments}])
+    loop, inside = pipeline.steps
+    assert loop.arguments == {}
+    assert loop.loop == ForEach((1,), 2)
+    assert pipeline.held == {"F": (inside,)}
     assert inside.parent == Parent("F", "ForEachBody")
     assert inside.arguments == {"X": Get(Path("ForEach", "CurrentItem"))}
 
@@ -133,6 +140,9 @@ def test_all_members_of_a_step_are_kept() -> None:
         "Description": "told",
         "PropertyFiles": [{"PropertyFileName": "f", "OutputName": "o", "FilePath": "p.json"}],
         "CacheConfig": {"Enabled": True, "ExpireAfter": "30d"},
+        "RetryPolicies": [{"ExceptionType": ["Step.THROTTLING"]}],
+        "OutputParameters": [{"OutputName": "o"}],
+        "FunctionArn": {"Get": "Parameters.F"},
     }
     assert parsed(Steps=[step]).steps == (
         Step(
@@ -148,7 +158,10 @@ def test_all_members_of_a_step_are_kept() -> None:
             display_name="shown",
             description="told",
             property_files=(PropertyFile("f", "o", "p.json", "/Steps/0/PropertyFiles/0"),),
-            extra={"CacheConfig": {"Enabled": True, "ExpireAfter": "30d"}},
+            cache=CacheConfig(True, 30 * 86400),
+            retries=(RetryPolicy(("Step.THROTTLING",), "/Steps/0/RetryPolicies/0"),),
+            outputs=(OutputParameter("o", "String", "/Steps/0/OutputParameters/0"),),
+            extra={"FunctionArn": Get(Path("Parameters", "F"))},
         ),
     )
 
@@ -236,7 +249,7 @@ def step_with(**members: JSON) -> dict[str, JSON]:
             "/Steps/0/Arguments/A/b/0/Get",
             "Invalid reference 'x': it must begin with one of Parameters., ",
         ),
-        (step_with(CacheConfig={"Get": "x"}), "/Steps/0/CacheConfig/Get", "Invalid reference 'x'"),
+        (step_with(FunctionArn={"Get": "x"}), "/Steps/0/FunctionArn/Get", "Invalid reference 'x'"),
     ],
 )
 def test_wrong_structure_says_what_and_where(definition: JSON, pointer: str, message: str) -> None:
@@ -285,9 +298,17 @@ def test_malformed_json_is_refused() -> None:
     assert found == Problem("", "Malformed JSON: Expecting value at line 1, column 12 (character 11).")
 
 
-def test_a_definition_has_at_most_a_mebibyte() -> None:
+def test_a_definition_has_a_largest_length() -> None:
     text = '{"Steps": []' + " " * (MAXIMUM_LENGTH - 13) + "}"
     assert len(text) == MAXIMUM_LENGTH
     assert parse(text) == Pipeline(())
     (found,) = problems(text + " ")
-    assert found.message == "It has 1048577 characters; at most 1048576 are allowed."
+    assert found.message == f"It has {MAXIMUM_LENGTH + 1} characters; at most {MAXIMUM_LENGTH} are allowed."
+
+
+def test_what_can_be_read_is_read_besides_the_problems() -> None:
+    pipeline, found = read(
+        '{"Steps": [{"Name": "A", "Type": "Fail"}, {"Name": "B", "Type": "Fail", "Arguments": {}}]}'
+    )
+    assert [step.name for step in pipeline.steps] == ["A", "B"]
+    assert found == [Problem("/Steps/0", "Missing required member 'Arguments'")]

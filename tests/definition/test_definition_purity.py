@@ -17,17 +17,23 @@ FILES = sorted(
 PURE = {
     "__future__",
     "bisect",
+    "calendar",
     "collections",
+    "copy",
     "dataclasses",
+    "datetime",
     "difflib",
     "enum",
     "functools",
+    "hashlib",
     "itertools",
     "json",
     "math",
     "operator",
     "re",
+    "signal",
     "typing",
+    "zoneinfo",
 }
 DISCOVERY = {"importlib", "pkgutil"}
 """Only where a room finds its own files."""

@@ -8,14 +8,18 @@ import string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from stepwell.definition.caching import CacheConfig
 from stepwell.definition.conditions import COMPARISONS, Comparison, Condition, In, Not, Or
 from stepwell.definition.expressions import Expression, Get, Join, JsonGet, PropertyFileReference, Tree
 from stepwell.definition.json_text import JSON
+from stepwell.definition.loops import ForEach, Selector
 from stepwell.definition.model import Dependency, Parameter, Parent, Pipeline, PropertyFile, Step
+from stepwell.definition.outputs import OutputParameter
 from stepwell.definition.parse import parse
 from stepwell.definition.parse_steps import BRANCHES
 from stepwell.definition.paths import ROOTS, Path, parse_json_path, render
 from stepwell.definition.problems import below
+from stepwell.definition.retries import EXCEPTIONS, RetryPolicy
 
 NAMES = some.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=6)
 TEXTS = some.text(max_size=5)
@@ -54,6 +58,28 @@ PREFIXED_NAMES = NAMES.map(lambda name: f"x{name}")
 MEMBERS = some.dictionaries(PREFIXED_NAMES, TREES, max_size=2)
 
 
+OUTPUTS = some.lists(some.tuples(NAMES, some.sampled_from(["String", "Integer", "Boolean", "Float"])), max_size=1)
+CACHES = some.just(CacheConfig(False)) | some.builds(CacheConfig, some.just(True), some.integers(1, 999_999))
+
+
+@some.composite
+def retries(draw: some.DrawFn, pointer: str) -> RetryPolicy:
+    attempts = draw(some.none() | some.integers(0, 20))
+    expiry = draw(some.integers(0, 14400)) if attempts is None else None
+    names = draw(some.lists(some.sampled_from(EXCEPTIONS), min_size=1, max_size=2))
+    rate = draw(some.floats(0, 1000))
+    return RetryPolicy(tuple(names), pointer, draw(some.integers(0, 43200)), rate, attempts, expiry)
+
+
+@some.composite
+def loops(draw: some.DrawFn, pointer: str) -> ForEach:
+    listed = some.lists(SCALARS.filter(lambda item: item is not None) | GETS, min_size=1, max_size=2).map(tuple)
+    parts = draw(some.lists(NAMES, min_size=1, max_size=2).map(tuple))
+    field = Path("IterationOutput", draw(NAMES), parts)
+    selector = Selector(draw(some.sampled_from(["MaxBy", "MinBy"])), field, below(pointer, "Arguments", "Selector"))
+    return ForEach(draw(EXPRESSIONS | listed), draw(some.integers(1, 50)), draw(some.sampled_from([None, selector])))
+
+
 @some.composite
 def steps(draw: some.DrawFn, pointer: str, parent: Parent | None, depth: int) -> list[Step]:
     name, type_ = draw(NAMES), draw(some.sampled_from(["Processing", "Condition", "ForEach"] if depth else ["Fail"]))
@@ -62,7 +88,7 @@ def steps(draw: some.DrawFn, pointer: str, parent: Parent | None, depth: int) ->
     step = Step(
         name,
         type_,
-        draw(MEMBERS),
+        draw(MEMBERS) if type_ != "ForEach" else {},
         pointer,
         tuple(
             Dependency(step, below(pointer, "DependsOn", index), trigger)
@@ -73,11 +99,18 @@ def steps(draw: some.DrawFn, pointer: str, parent: Parent | None, depth: int) ->
         tuple(PropertyFile(*file, below(pointer, "PropertyFiles", index)) for index, file in enumerate(files)),
         tuple(draw(some.lists(CONDITIONS, max_size=2))) if type_ == "Condition" else (),
         parent,
+        draw(some.none() | CACHES),
+        tuple(draw(retries(below(pointer, "RetryPolicies", index))) for index in range(draw(some.integers(0, 1)))),
+        tuple(
+            OutputParameter(name, output_type, below(pointer, "OutputParameters", index))
+            for index, (name, output_type) in enumerate(draw(OUTPUTS))
+        ),
+        draw(loops(pointer)) if type_ == "ForEach" else None,
         draw(MEMBERS),
     )
     found = [step]
     for branch in BRANCHES.get(type_, ()):
-        for index in range(draw(some.integers(0, 2))):
+        for index in range(draw(some.integers(1 if type_ == "ForEach" else 0, 2))):
             found += draw(steps(below(pointer, "Arguments", branch, index), Parent(name, branch), depth - 1))
     return found
 
@@ -130,6 +163,8 @@ def step_json(step: Step, pipeline: Pipeline) -> JSON:
     arguments = {name: tree(child) for name, child in step.arguments.items()}
     if step.type == "Condition":
         arguments["Conditions"] = [condition(found) for found in step.conditions]
+    if step.loop is not None:
+        arguments |= loop_json(step.loop)
     for branch in BRANCHES.get(step.type, ()):
         inside = below(step.pointer, "Arguments", branch)
         held = [child for child in pipeline.steps if child.pointer.rpartition("/")[0] == inside]
@@ -148,7 +183,32 @@ def step_json(step: Step, pipeline: Pipeline) -> JSON:
             {"PropertyFileName": file.name, "OutputName": file.output_name, "FilePath": file.file_path}
             for file in step.property_files
         ],
+        **({} if step.cache is None else {"CacheConfig": cache_json(step.cache)}),
+        "RetryPolicies": [retry_json(policy) for policy in step.retries],
+        "OutputParameters": [{"OutputName": output.name, "OutputType": output.type} for output in step.outputs],
         **{name: tree(child) for name, child in step.extra.items()},
+    }
+
+
+def loop_json(loop: ForEach) -> dict[str, JSON]:
+    items = [*loop.items] if isinstance(loop.items, tuple) else loop.items
+    found: dict[str, JSON] = {"IterableItems": tree(items), "MaxConcurrency": loop.max_concurrency}
+    if loop.selector is not None:
+        found["Selector"] = {"Pick": loop.selector.pick, "Field": {"Get": str(loop.selector.field)}}
+    return found
+
+
+def cache_json(cache: CacheConfig) -> JSON:
+    return {"Enabled": cache.enabled, "ExpireAfter": f"PT{cache.expires_after}S" if cache.enabled else "ignored"}
+
+
+def retry_json(policy: RetryPolicy) -> JSON:
+    return {
+        "ExceptionType": list(policy.exceptions),
+        "IntervalSeconds": policy.interval_seconds,
+        "BackoffRate": policy.backoff_rate,
+        "MaxAttempts": policy.max_attempts,
+        "ExpireAfterMin": policy.expire_after_minutes,
     }
 
 

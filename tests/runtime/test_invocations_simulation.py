@@ -97,6 +97,11 @@ class Crashing(InvocationMachine):
         self._maybe()
 
 
+def begins(container: Container) -> None:
+    """A function that has begun, and runs until it is told how it ends."""
+    (container.folder / "exchange" / "begun").touch()
+
+
 class World:
     """One invocation. What a crash does not take: the database and the containers."""
 
@@ -109,7 +114,7 @@ class World:
         self.crashes = crashes
         self.ends = ends
         self.attempts = attempts
-        self.launcher = ScriptedLauncher()
+        self.launcher = ScriptedLauncher(begins)
         objects = FolderObjects(site.data / "objects")
         self.tools = Tools(self.launcher, CATALOG, HostEnvironments(), lambda _scope: objects, sessions.issue)
         self.machine = self._process()
@@ -159,6 +164,7 @@ class World:
         for folder in self.launcher.running():
             attempt = int(folder.name)
             seen, name, content = ENDS[self.ends[(attempt - 1) % len(self.ends)]]
+            assert (folder / "exchange" / "begun").is_file(), "nobody touches what a running function writes"
             if name:
                 (folder / "exchange" / name).write_bytes(content)
             self.launcher.finish(folder, seen)

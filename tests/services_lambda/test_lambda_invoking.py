@@ -137,6 +137,27 @@ def test_failures_say_what_happened(functions: Running, expression: str, kind: s
     assert message in error["errorMessage"]
 
 
+ALARMS = """
+import signal, time
+
+def handler(event, context):
+    if event["deaf"]:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    time.sleep(15)
+"""
+
+
+@pytest.mark.parametrize(("deaf", "start_seconds"), [(False, 1000.0), (True, 0.5)])
+def test_time_is_up_by_the_alarm_and_without_it_by_the_deadline(
+    functions: Running, monkeypatch: pytest.MonkeyPatch, deaf: bool, start_seconds: float
+) -> None:
+    monkeypatch.setattr("stepwell.runtime.invocation_start.START_SECONDS", start_seconds)
+    ensure(functions, "alarms", ALARMS, Timeout=1)
+    error = functions.failure({"deaf": deaf}, "alarms")
+    assert error["errorType"] == "Sandbox.Timedout"
+    assert error["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+
+
 def test_an_exception_shows_the_functions_own_frames(functions: Running) -> None:
     ensure(functions, "failing", FAILING, Timeout=1)
     error = functions.failure("boom()", "failing")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from stepwell.definition.expressions import Operand, Scalar, parse_operand
@@ -34,7 +34,7 @@ class In:
     query: Operand
     values: tuple[Operand, ...]
     negated: bool = False
-    spelling: tuple[str, str] = ("QueryValue", "Values")
+    spelling: tuple[str, str] = field(default=("QueryValue", "Values"), compare=False)
     """The names of the two members: the SDK's, or those of AWS's schema."""
 
 

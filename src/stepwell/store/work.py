@@ -8,6 +8,7 @@ the token of the last lease, kept when it is given back: who finds his own there
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -114,9 +115,10 @@ def next_due(connection: Connection) -> float | None:
     return connection.execute(_NEXT_DUE).scalar_one_or_none()
 
 
-def count(connection: Connection) -> int:
-    """How many things have something left to do."""
-    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+def count(connection: Connection, machines: Collection[str]) -> int:
+    """How many things of these machines have something left to do."""
+    query = select(func.count()).select_from(table).where(table.c.machine.in_(machines))
+    return int(connection.execute(query).scalar_one())
 
 
 def lease(transaction: Transaction, subject: str, token: str, now: float, expires: float) -> Lease | None:

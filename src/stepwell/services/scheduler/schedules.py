@@ -149,7 +149,7 @@ def _refuse(arn: str) -> NoReturn:
     raise Fault(
         "NotImplementedException",
         f"Stepwell cannot invoke {arn} on a schedule yet. Targets can be SageMaker pipelines, Lambda functions, SQS "
-        "queues, log groups, CodePipeline pipelines, CodeBuild projects and arn:aws:scheduler:::aws-sdk:service:action.",
+        "queues, log groups, CodePipeline pipelines, CodeBuild projects and aws-sdk:service:action.",
         501,
     )
 
