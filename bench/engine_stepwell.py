@@ -2,7 +2,7 @@
 
 In: names of workloads on the command line. Out: a JSON line for each. Every step is a processing job through the whole
 path: door, job row, job machine, a durable database, described at its end. Nothing of that is left out but the
-container itself, which `testing.scripted_launcher` ends at once.
+container itself, which `testing.scripted_launcher` ends at once, and its Python, which is an empty folder.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from engine_workloads import WORKLOADS, Graph, Workload
@@ -20,6 +21,7 @@ from engine_workloads import WORKLOADS, Graph, Workload
 from stepwell.base.arn import Scope
 from stepwell.blobs.folder import Blobs
 from stepwell.images import catalog
+from stepwell.images.environments import Environment
 from stepwell.runtime.job_objects import SiteObjects
 from stepwell.runtime.jobs import JobMachine, Tools
 from stepwell.runtime.loop import Loop
@@ -28,7 +30,6 @@ from stepwell.services.registry import Door, Site
 from stepwell.services.sts import sessions
 from stepwell.store import tables
 from stepwell.store.database import Database
-from stepwell.testing.host_environments import HostEnvironments
 from stepwell.testing.scripted_launcher import ScriptedLauncher, ending
 
 __all__ = ["tables"]
@@ -36,6 +37,17 @@ __all__ = ["tables"]
 SCOPE = Scope("123456789012", "us-east-1", "arn:aws:sts::123456789012:assumed-role/SageMakerRole/bench")
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 POLL_SECONDS = 0.05
+
+
+class NoEnvironments:
+    """Stands for images.environments.Environments: what no container uses need not be there."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "bin").mkdir(parents=True)
+        self._environment = Environment(folder, Path(sys.executable), Path(sys.executable), (), ())
+
+    def prepare(self, recipe: str, report: Callable[[str], None]) -> Environment:
+        return self._environment
 
 
 class Engine:
@@ -49,7 +61,7 @@ class Engine:
         tools = Tools(
             ScriptedLauncher(ending({})),
             catalog.load(None),
-            HostEnvironments(),
+            NoEnvironments(data / "environment"),
             lambda scope: SiteObjects(self.door, scope),
             sessions.issue,
         )

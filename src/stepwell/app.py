@@ -34,6 +34,7 @@ from stepwell.launchers.launcher import Mount
 from stepwell.launchers.probe import find_isolation
 from stepwell.launchers.process import ProcessLauncher
 from stepwell.presence import Presence
+from stepwell.runtime.invocations import InvocationMachine
 from stepwell.runtime.job_containers import Surroundings
 from stepwell.runtime.job_objects import SiteObjects
 from stepwell.runtime.job_tools import Tools
@@ -84,8 +85,9 @@ def build(settings: Settings, endpoint: str) -> Server:
     ready_role.ensure_ready_role(site)
     environment.install(data / CLIENT_FOLDER)
     door = Door(site)
-    executions, jobs = PipelineExecutionMachine(door), JobMachine(site, _tools(door, settings))
-    loop = Loop(database, {executions.name: executions, jobs.name: jobs}, roused)
+    tools = _tools(door, settings)
+    machines = (PipelineExecutionMachine(door), JobMachine(site, tools), InvocationMachine(site, tools))
+    loop = Loop(database, {machine.name: machine for machine in machines}, roused)
     return Server(site, door, loop, root)
 
 

@@ -49,7 +49,7 @@ WHOLE: dict[str, dict[str, JSON]] = {
     "EndpointConfig": {"EndpointConfigName": "config", "ProductionVariants": [{"VariantName": "v"}]},
     "InferenceComponent": {"InferenceComponentName": "component", "EndpointName": "endpoint"},
     "Lineage": {"Actions": [{"ActionName": "a", "ActionType": "t", "Source": {"SourceUri": "s3://bucket/a"}}]},
-    "Job": {"JobCategory": "Any", "JobConfigSchemaVersion": "1", "JobConfigDocument": "{}"},
+    "Job": {"JobCategory": "AgentRFT", "JobConfigSchemaVersion": "1.0.0", "JobConfigDocument": "{}"},
     "ForEach": {
         "IterableItems": [1],
         "MaxConcurrency": 1,

@@ -175,6 +175,8 @@ def test_data_that_is_not_there_fails_the_job(sagemaker: Any, uri: str, said: st
         ("kill -SEGV $$", "exit code: 139"),
         ("echo -n 'the reason' > /opt/ml/output/failure; exit 1", "AlgorithmError: the reason, exit code: 1"),
         ("exec /no/such/program", "exit code: 127"),
+        ("mkdir /opt/ml/output/failure; exit 4", "AlgorithmError: , exit code: 4"),
+        ("mkfifo /opt/ml/output/failure; exit 5", "AlgorithmError: , exit code: 5"),
     ],
 )
 def test_a_failing_training_says_how(sagemaker: Any, script: str, reason: str, request: Any) -> None:

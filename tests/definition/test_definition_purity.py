@@ -26,6 +26,7 @@ PURE = {
     "enum",
     "functools",
     "hashlib",
+    "heapq",
     "itertools",
     "json",
     "math",

@@ -110,6 +110,8 @@ def test_a_second_function_of_the_name_is_a_conflict(aws: Aws) -> None:
         ({"Environment": {"Variables": {"LONG": "x" * 4096}}}, "exceeded the 4KB limit"),
         ({"Environment": {"Variables": {"NUL": "a\0b"}}}, "NUL character"),
         ({"Tags": {"aws:x": "y"}}, "reserved for system use"),
+        ({"Role": "arn:aws:iam::123456789012:rolex"}, "cannot be assumed by Lambda"),
+        ({"Handler": "index\0.handler"}, "handler cannot contain a NUL"),
     ],
 )
 def test_what_cannot_be_had_is_refused_and_leaves_nothing(

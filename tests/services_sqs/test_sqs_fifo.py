@@ -156,6 +156,18 @@ def test_dead_letters_unblock_their_group(sqs: Sqs) -> None:
     assert letter["Attributes"]["SentTimestamp"] == str(int((NOON + 10) * 1000)), "a FIFO queue counts anew"
 
 
+def test_a_group_whose_last_message_died_is_gone(sqs: Sqs) -> None:
+    """Otherwise it would be due for ever, and a long poll would look again and again."""
+    sqs.fifo("dead.fifo")
+    policy = json.dumps({"deadLetterTargetArn": f"{ARN}:dead.fifo", "maxReceiveCount": 1})
+    url = sqs.fifo("live.fifo", RedrivePolicy=policy, VisibilityTimeout="10")
+    send(sqs, url, "a1")
+    assert [sqs.bodies(url, NOON + later) for later in (0, 10)] == [["a1"], []]
+    with sqs.door.site.database.read() as connection:
+        held = connection.execute(text("SELECT q.name FROM queue_groups g JOIN queues q ON q.id = g.queue_id"))
+        assert held.scalars().all() == ["dead.fifo"]
+
+
 def test_expired_messages_unblock_their_group(sqs: Sqs) -> None:
     url = sqs.fifo(MessageRetentionPeriod="60", VisibilityTimeout="1000")
     send(sqs, url, "a1")

@@ -186,6 +186,8 @@ def test_sources_of_dead_letters(sqs: Sqs) -> None:
     sqs("AddPermission", **permission)
     sqs("SetQueueAttributes", QueueUrl=second, Attributes={"RedrivePolicy": ""})
     assert sqs("ListDeadLetterSourceQueues", QueueUrl=dead) == {"queueUrls": [first]}
+    act = {"QueueUrl": dead, "Attributes": {"RedrivePolicy": json.dumps(policy)}}
+    refused("InvalidParameterValue", "its own", lambda: sqs("SetQueueAttributes", **act))
     fifo = {"FifoQueue": "true", "RedrivePolicy": json.dumps(policy)}
     refused("InvalidParameterValue", "same type", lambda: sqs.queue("x.fifo", **fifo))
 

@@ -7,7 +7,7 @@ maps and structures must stand there in full; their scalars may be expressions. 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from stepwell.checks.running import Subject
 from stepwell.definition.expressions import Get, Join, JsonGet, Scalar, Tree
@@ -85,9 +85,7 @@ def _scalar(value: Scalar, form: Form, pointer: str) -> Iterator[Problem]:
         return
     sent = as_text(value) if form.kind == "string" else value
     if shape.enum and sent not in shape.enum:
-        allowed = ", ".join(shape.enum)
-        text = f"Value '{shown(sent)}' for '{form.name}' failed to satisfy enum value set: [{allowed}]"
-        yield _invalid(pointer, text)
+        yield _invalid(pointer, not_among(sent, form.name, shape.enum))
         return
     found: list[str] = []
     try:
@@ -99,6 +97,19 @@ def _scalar(value: Scalar, form: Form, pointer: str) -> Iterator[Problem]:
         return
     for violation in found:
         yield _invalid(pointer, violation.replace("at ''", f"for '{form.name}'", 1))
+
+
+def not_among(value: object, name: str, allowed: Sequence[str]) -> str:
+    """AWS's words for a value outside an enumeration; of a long one only the beginning, and the nearest value."""
+    listed = ", ".join(allowed[:_LISTED]) + (f", … {len(allowed)} in all" if len(allowed) > _LISTED else "")
+    nearest = did_you_mean(str(value), allowed) if len(allowed) > _LISTED else ""
+    return (
+        f"Value '{shown(value)}' for '{name}' failed to satisfy enum value set: [{listed}]{nearest and '.'}{nearest}"
+    )
+
+
+_LISTED = 12
+"""How many values of an enumeration a message lists; instance types have hundreds."""
 
 
 def _invalid(pointer: str, text: str) -> Problem:

@@ -80,7 +80,7 @@ def _wrong(text: str, names: frozenset[str]) -> str | None:
     if _EXPRESSION.search(text) or _WHOLE_EXPRESSION.fullmatch(text):
         return "is an expression written as text, and would be taken literally"
     if (found := _DOLLAR.search(text)) is not None:
-        return f"is never interpolated: '${{{shown(found['path'])}}}' means nothing here"
+        return f"holds '${{{shown(found['path'])}}}', which is never interpolated"
     return _path(text, names)
 
 

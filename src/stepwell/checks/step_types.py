@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stepwell.checks.arguments import not_among
 from stepwell.checks.running import Subject
 from stepwell.definition.model import Step
 from stepwell.definition.problems import Problem, below, did_you_mean, shown
@@ -56,5 +57,5 @@ def _wrong_members(step: Step, type_: StepType) -> Iterator[Problem]:
     for member, allowed in type_.enums.items():
         value = step.extra.get(member)
         if isinstance(value, str) and value not in allowed:
-            text = f"Value '{shown(value)}' for '{member}' failed to satisfy enum value set: [{', '.join(allowed)}]"
-            yield Problem(below(step.pointer, member), f"Model Validation failed: {text}")
+            text = f"Model Validation failed: {not_among(value, member, allowed)}"
+            yield Problem(below(step.pointer, member), text)

@@ -16,8 +16,11 @@ from stepwell.base.faults import Fault
 SHOWN = 20
 """How many problems one message spells out; the rest is counted, so that an answer stays readable."""
 
-COMPARED = 200
+COMPARED = 300
 """How many names are compared for a hint: a definition full of wrong names must not cost minutes."""
+
+WHOLE_WORD = 6
+"""Characters from which on a name that holds the word is nearer than any other: m5.large means ml.m5.large."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,5 +62,7 @@ def shown(value: object, length: int = 80) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The hint " Did you mean ...?", with its leading blank, for the nearest of `known`; "" when none is near."""
     by_lower = {name.lower(): name for name in itertools.islice(known, COMPARED)}
-    nearest = difflib.get_close_matches(word[:80].lower(), by_lower, n=1)
+    wanted = word[:80].lower()
+    whole = sorted((name for name in by_lower if len(wanted) >= WHOLE_WORD and wanted in name), key=len)
+    nearest = whole[:1] or difflib.get_close_matches(wanted, by_lower, n=1)
     return f" Did you mean '{by_lower[nearest[0]]}'?" if nearest else ""

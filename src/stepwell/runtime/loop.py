@@ -66,28 +66,29 @@ class Loop:
     def _find(self) -> None:
         while not self._stopping.is_set():
             self._roused.clear()
-            self._begin()
-            self._roused.wait(self._pause())
+            self._roused.wait(self._begin())
 
-    def _begin(self) -> None:
+    def _begin(self) -> float:
+        """Begin looks at what is due, as far as there are workers for it; how long (seconds) nothing more is due."""
         now = clock.now()
+        with self._guard:
+            free = self._workers - len(self._held)
+        if not free:
+            return LOOK_AGAIN_SECONDS  # whoever ends a look rouses us
         with self._database.read() as connection:
-            subjects = work.ready(connection, now, self._workers * 2)
-        for subject in subjects:
-            with self._guard:
-                if len(self._held) >= self._workers:
-                    return
-            with self._database.write() as transaction:
-                held = work.lease(transaction, subject, ids.token(16), now, now + LEASE_SECONDS)
+            subjects = work.ready(connection, now, free)
+            due = None if subjects else work.next_due(connection)
+        if not subjects:
+            return LOOK_AGAIN_SECONDS if due is None else min(max(due - clock.now(), 0.0), LOOK_AGAIN_SECONDS)
+        with self._database.write() as transaction:
+            tokens = ((subject, ids.request_id()) for subject in subjects)
+            leases = [work.lease(transaction, *each, now, now + LEASE_SECONDS) for each in tokens]
+        for held in leases:
             if held is not None:
                 with self._guard:
-                    self._held[subject] = held
+                    self._held[held.subject] = held
                 self._pool.submit(self._look, held)
-
-    def _pause(self) -> float:
-        with self._database.read() as connection:
-            due = work.next_due(connection)
-        return LOOK_AGAIN_SECONDS if due is None else min(max(due - clock.now(), 0.0), LOOK_AGAIN_SECONDS)
+        return 0.0
 
     def _look(self, held: Lease) -> None:
         machine = self._machines[held.machine]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from stepwell.base import arn as arns
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, validation
 from stepwell.services.lambda_ import entities, faults
@@ -116,6 +117,11 @@ def check(request: Document) -> None:
         raise _not_here("Dead-letter queues (DeadLetterConfig)", "Leave it out.")
     if request.get("LoggingConfig", {}).get("LogFormat", "Text") != "Text":
         raise _not_here("JSON logs (LoggingConfig.LogFormat)", "Use Text.")
+    role = arns.parse(request["Role"]) if "Role" in request else None
+    if "Role" in request and (role is None or role.kind != "role"):
+        raise faults.invalid("The role defined for the function cannot be assumed by Lambda.")
+    if "\0" in request.get("Handler", ""):
+        raise faults.invalid("The handler cannot contain a NUL character.")
     _check_runtime(request.get("Runtime", PYTHON))
     _check_timeout(request.get("Timeout", DEFAULT_SECONDS))
     _check_variables(request.get("Environment", {}).get("Variables", {}))

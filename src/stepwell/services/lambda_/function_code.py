@@ -26,7 +26,7 @@ FOLDER = "functions"
 MOST_DIRECT_BYTES = 52_428_800
 """Of an archive inside a request; larger ones come by way of S3 (Lambda quotas)."""
 IN_MEMORY = 1 << 20
-READ = 1 << 20
+PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,8 @@ def _keep(data: Path, code: Code, archive: IO[bytes]) -> None:
     if final.is_dir():
         return
     draft = final.with_name(f".{code.hash}-{ids.token(8)}")
-    draft.mkdir(parents=True)
+    final.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    draft.mkdir()
     draft.chmod(0o755)
     try:
         archives.unpack(archive, draft)

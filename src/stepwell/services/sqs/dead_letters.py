@@ -28,6 +28,8 @@ def checked_target(
     target = _target(connection, policy) if is_near else None
     if target is None:
         raise _refused(attributes, "Dead letter target does not exist.")
+    if target.arn == source_arn:
+        raise _refused(attributes, "A queue cannot be its own dead-letter queue.")
     if target.is_fifo != is_fifo:
         raise _refused(attributes, "Dead-letter queue must be same type of queue as the source.")
     if not settings.allows(target, source_arn):
