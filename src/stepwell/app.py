@@ -111,6 +111,7 @@ def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
         access_log=False,
         lifespan="off",
         ws="none",
+        proxy_headers=False,
         timeout_keep_alive=75,
         server_header=False,
         date_header=False,

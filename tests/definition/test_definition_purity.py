@@ -33,6 +33,7 @@ PURE = {
     "operator",
     "re",
     "signal",
+    "types",
     "typing",
     "zoneinfo",
 }

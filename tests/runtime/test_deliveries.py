@@ -140,6 +140,15 @@ def test_what_cannot_succeed_is_not_tried_again(here: Installation, caplog: pyte
     assert "is lost" in caplog.text and f"{HERE}:never" in caplog.text
 
 
+@pytest.mark.parametrize(("status", "kept"), [(500, True), (503, True), (501, False), (400, False), (404, False)])
+def test_only_what_may_pass_is_tried_again(here: Installation, status: int, kept: bool) -> None:
+    here.rule({"Id": "f", "Arn": FUNCTION})
+    here.refusals = [Fault("SomeException", "no", status)]
+    here.emit()
+    here.tick(0.0)
+    assert bool(here.waiting()) is kept
+
+
 def test_dead_letters_that_go_nowhere_are_told(here: Installation, caplog: pytest.LogCaptureFixture) -> None:
     dead = {"DeadLetterConfig": {"Arn": f"arn:aws:sqs:{HERE}:never"}}
     here.rule({"Id": "q", "Arn": f"arn:aws:sqs:{HERE}:gone", **dead})

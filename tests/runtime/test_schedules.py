@@ -45,6 +45,18 @@ def test_a_rate_fires_at_once_and_then_by_its_rate(here: Installation) -> None:
     assert event["resources"] == [f"arn:aws:scheduler:{HERE}:schedule/default/s"]
 
 
+def test_a_rate_counts_from_its_start_date(here: Installation) -> None:
+    now = clock.now()
+    schedule(here, "rate(5 minutes)", StartDate=float(int(now)))  # the SDK sends the present, cut to seconds
+    schedule(here, "rate(5 minutes)", StartDate=now + 100, Name="later")
+    here.tick(now)
+    assert len(here.invoked) == 1
+    here.tick(now + 101)
+    assert len(here.invoked) == 2
+    here.tick(float(int(now)) + 300)
+    assert len(here.invoked) == 3
+
+
 def test_each_occurrence_starts_one_execution_whatever_dies(here: Installation) -> None:
     parameters = {"PipelineParameterList": [{"Name": "From", "Value": "clock"}]}
     target = {"Arn": here.pipeline(), "RoleArn": ROLE, "SageMakerPipelineParameters": parameters}

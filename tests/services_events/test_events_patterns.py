@@ -55,6 +55,8 @@ def agrees(wanted: object, event: Document) -> bool:
         ({"wildcard": "dir/*.png"}, ["dir/a/b.png", "dir/.png"], ["dir.png", "dir/a.jpg", "xdir/a.png"]),
         ({"wildcard": "a\\*b"}, ["a*b"], ["axb"]),
         ({"wildcard": "*"}, ["", "x\ny"], [3]),
+        ({"wildcard": "*a*a*"}, ["aa", "xaxax"], ["a", "xax"]),
+        ({"wildcard": "ab*ba"}, ["abba", "abxba"], ["aba"]),
         ({"exists": True}, ["x", None, 0, ["x"]], [{"a": 1}, []]),
         ({"exists": False}, [{"a": 1}, []], ["x", None, 0]),
     ],

@@ -28,75 +28,96 @@ def check(subject: Subject) -> Iterator[Problem]:
             continue
         if step.type not in known:
             known[step.type] = TYPES[step.type].argument_form(subject.models)
-        yield from _tree(dict(step.arguments), known[step.type], below(step.pointer, "Arguments"))
+        walk = _Walk(below(step.pointer, "Arguments"))
+        walk.tree(dict(step.arguments), known[step.type])
+        yield from walk.found
 
 
-def _tree(tree: Tree, form: Form, pointer: str) -> Iterator[Problem]:
-    match form.kind, tree:
-        case (_, None) | (forms.FREE_KIND, _):
+class _Walk:
+    """One pass over the Arguments at `start`. The way to the present place is written out only where it is told."""
+
+    def __init__(self, start: str) -> None:
+        self.found: list[Problem] = []
+        self._start = start
+        self._way: list[str | int] = []
+
+    def tree(self, tree: Tree, form: Form) -> None:
+        match form.kind, tree:
+            case (_, None) | (forms.FREE_KIND, _) | (_, Get() | Join() | JsonGet()) if form.kind not in _LARGE:
+                return
+            case _, None:
+                return
+            case "structure", dict():
+                self._structure(tree, form)
+            case "map", dict():
+                self._sized(len(tree), form.shape)
+                for key, child in tree.items():
+                    self._inside(key, child, form.inner)
+            case "list", list():
+                self._sized(len(tree), form.shape)
+                for index, child in enumerate(tree):
+                    self._inside(index, child, form.inner)
+            case "structure" | "map", _:
+                self._tell("Expecting start of Json Object.")
+            case "list", _:
+                self._tell("Expecting start of Json Array.")
+            case _, list() | dict():
+                self._tell("Expecting a scalar value or an expression.")
+            case _, str() | int() | float():
+                self._scalar(tree, form)
+
+    def _structure(self, tree: Mapping[str, Tree], form: Form) -> None:
+        for name in form.required:
+            if tree.get(name) is None:
+                self._tell(f"Missing required member '{name}'")
+        for name, child in tree.items():
+            if name in form.members:
+                self._inside(name, child, form.members[name])
+            else:
+                hint = did_you_mean(name, form.members)
+                words = f"Unknown Argument member '{shown(name)}'"
+                self._tell(f"{words}.{hint}" if hint else words, name)
+
+    def _inside(self, part: str | int, tree: Tree, form: Form) -> None:
+        self._way.append(part)
+        self.tree(tree, form)
+        self._way.pop()
+
+    def _sized(self, length: int, shape: Shape | None) -> None:
+        low, high = (shape.traits.get("min", 0), shape.traits.get("max")) if shape else (0, None)
+        if high is not None and length > high:
+            self._invalid(f"There are {length} elements: {wording.length_at_most(high)}")
+        elif length < low:
+            self._invalid(f"There are {length} elements: {wording.length_at_least(low)}")
+
+    def _scalar(self, value: Scalar, form: Form) -> None:
+        """A literal, as the engine will send it: numbers and booleans become text where text is wanted."""
+        shape = form.shape
+        if shape is None:
             return
-        case "structure", dict():
-            yield from _structure(tree, form, pointer)
-        case "map", dict():
-            yield from _sized(len(tree), form.shape, pointer)
-            for key, child in tree.items():
-                yield from _tree(child, form.inner, below(pointer, key))
-        case "list", list():
-            yield from _sized(len(tree), form.shape, pointer)
-            for index, child in enumerate(tree):
-                yield from _tree(child, form.inner, below(pointer, index))
-        case "structure" | "map", _:
-            yield Problem(pointer, "Expecting start of Json Object.")
-        case "list", _:
-            yield Problem(pointer, "Expecting start of Json Array.")
-        case _, list() | dict():
-            yield Problem(pointer, "Expecting a scalar value or an expression.")
-        case _, Get() | Join() | JsonGet():
+        sent = as_text(value) if form.kind == "string" else value
+        if shape.enum and sent not in shape.enum:
+            self._invalid(not_among(sent, form.name, shape.enum))
             return
-        case _:
-            yield from _scalar(tree, form, pointer)
+        violations: list[str] = []
+        try:
+            validation.checker(shape)(sent, None, violations)
+        except validation.WrongTypeError as wrong:
+            violations.append(wrong.problem)
+        except re.error:
+            # EMR's model writes surrogate pairs into its patterns, which Python cannot read: nothing is known then.
+            return
+        for violation in violations:
+            self._invalid(violation.replace("at ''", f"for '{form.name}'", 1))
+
+    def _invalid(self, text: str) -> None:
+        self._tell(f"Model Validation failed: {text}")
+
+    def _tell(self, message: str, *further: str) -> None:
+        self.found.append(Problem(below(self._start, *self._way, *further), message))
 
 
-def _structure(tree: Mapping[str, Tree], form: Form, pointer: str) -> Iterator[Problem]:
-    for name in form.required:
-        if tree.get(name) is None:
-            yield Problem(pointer, f"Missing required member '{name}'")
-    for name, child in tree.items():
-        if name in form.members:
-            yield from _tree(child, form.members[name], below(pointer, name))
-        else:
-            hint = did_you_mean(name, form.members)
-            words = f"Unknown Argument member '{shown(name)}'"
-            yield Problem(below(pointer, name), f"{words}.{hint}" if hint else words)
-
-
-def _sized(length: int, shape: Shape | None, pointer: str) -> Iterator[Problem]:
-    low, high = (shape.traits.get("min", 0), shape.traits.get("max")) if shape else (0, None)
-    if high is not None and length > high:
-        yield _invalid(pointer, f"There are {length} elements: {wording.length_at_most(high)}")
-    elif length < low:
-        yield _invalid(pointer, f"There are {length} elements: {wording.length_at_least(low)}")
-
-
-def _scalar(value: Scalar, form: Form, pointer: str) -> Iterator[Problem]:
-    """A literal, as the engine will send it: numbers and booleans become text where text is wanted."""
-    shape = form.shape
-    if shape is None:
-        return
-    sent = as_text(value) if form.kind == "string" else value
-    if shape.enum and sent not in shape.enum:
-        yield _invalid(pointer, not_among(sent, form.name, shape.enum))
-        return
-    found: list[str] = []
-    try:
-        validation.checker(shape)(sent, None, found)
-    except validation.WrongTypeError as wrong:
-        found.append(wrong.problem)
-    except re.error:
-        # EMR's model writes surrogate pairs into its patterns, which Python cannot read: nothing is known then.
-        return
-    for violation in found:
-        yield _invalid(pointer, violation.replace("at ''", f"for '{form.name}'", 1))
+_LARGE = frozenset({"structure", "list", "map"})
 
 
 def not_among(value: object, name: str, allowed: Sequence[str]) -> str:
@@ -110,7 +131,3 @@ def not_among(value: object, name: str, allowed: Sequence[str]) -> str:
 
 _LISTED = 12
 """How many values of an enumeration a message lists; instance types have hundreds."""
-
-
-def _invalid(pointer: str, text: str) -> Problem:
-    return Problem(pointer, f"Model Validation failed: {text}")

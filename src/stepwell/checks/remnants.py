@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from stepwell.checks.running import Subject
-from stepwell.definition.expressions import Get, Join, JsonGet, Tree
+from stepwell.definition.expressions import Get, Join, JsonGet, Operand, Tree
 from stepwell.definition.model import Step
 from stepwell.definition.problems import Problem, below, shown
 
@@ -32,7 +32,8 @@ def check(subject: Subject) -> Iterator[Problem]:
     names = frozenset(subject.pipeline.named)
     for step in subject.pipeline.steps:
         for pointer, trees in _trees(step):
-            yield from _children(trees, pointer, names)
+            if _any_suspicious(dict(trees)):
+                yield from _children(trees, pointer, names)
 
 
 def _trees(step: Step) -> Iterator[tuple[str, Mapping[str, Tree]]]:
@@ -73,7 +74,7 @@ def _tree(tree: Tree, pointer: str, names: frozenset[str]) -> Iterator[Problem]:
 
 def _wrong(text: str, names: frozenset[str]) -> str | None:
     """What `text` is left of, if it is."""
-    if len(text) < _SHORTEST:
+    if not _suspicious(text):
         return None
     if _OBJECT.search(text) or _VARIABLE.search(text):
         return "is the Python representation of a pipeline variable, not its value"
@@ -84,8 +85,27 @@ def _wrong(text: str, names: frozenset[str]) -> str | None:
     return _path(text, names)
 
 
-_SHORTEST = 9
-"""Characters of the shortest remnant, `{'Get':''}` being one."""
+def _any_suspicious(tree: Tree | tuple[Operand, ...]) -> bool:
+    """Whether a text in `tree` could be a remnant: most definitions hold none and need no closer look."""
+    match tree:
+        case str():
+            return _suspicious(tree)
+        case dict():
+            return any(_suspicious(key) or _any_suspicious(child) for key, child in tree.items())
+        case list() | tuple():
+            return any(_any_suspicious(child) for child in tree)
+        case Join(_, values):
+            return _any_suspicious(values)
+        case JsonGet(source):
+            return isinstance(source, str | Join) and _any_suspicious(source)
+        case _:
+            return False
+
+
+def _suspicious(text: str) -> bool:
+    """Whether `text` holds what every remnant holds at least one of; the other texts shall cost little."""
+    return "{" in text or "(" in text or "<" in text or ".properties." in text
+
 
 _PATH = re.compile(r"(?:Steps\.)?(?P<step>[A-Za-z0-9\-_]{1,64})\.properties\.[A-Z][\w.\[\]']*")
 

@@ -66,9 +66,15 @@ def parse_tree(value: JSON, pointer: str, reading: Reading) -> Tree:
         case {"Std:JsonGet": body, **rest} if not rest:
             return _json_get(body, below(pointer, "Std:JsonGet"), reading)
         case dict():
-            return {key: parse_tree(child, below(pointer, key), reading) for key, child in value.items()}
+            return {
+                key: parse_tree(child, below(pointer, key), reading) if isinstance(child, dict | list) else child
+                for key, child in value.items()
+            }
         case list():
-            return [parse_tree(child, below(pointer, index), reading) for index, child in enumerate(value)]
+            return [
+                parse_tree(child, below(pointer, index), reading) if isinstance(child, dict | list) else child
+                for index, child in enumerate(value)
+            ]
         case _:
             return value
 

@@ -57,12 +57,13 @@ def _finite(digits: str) -> float:
 
 
 def _depth_exceeds(value: JSON, limit: int) -> bool:
+    """Whether anything stands deeper than `limit`. Only what can hold something is followed down."""
     level: list[JSON] = [value]
-    for _ in range(limit):
-        level = [child for parent in level for child in _children(parent)]
+    for _ in range(limit - 1):
+        level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
         if not level:
             return False
-    return True
+    return any(level)
 
 
 def _children(value: JSON) -> Iterable[JSON]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepwell.definition.caching import CacheConfig
 from stepwell.definition.conditions import Condition
@@ -17,6 +17,9 @@ from stepwell.definition.json_text import JSON
 from stepwell.definition.loops import ForEach
 from stepwell.definition.outputs import OutputParameter
 from stepwell.definition.retries import RetryPolicy
+
+if TYPE_CHECKING:
+    from stepwell.definition.references import Reference
 
 ParameterType: TypeAlias = Literal["String", "Integer", "Float", "Boolean"]
 Trigger: TypeAlias = Literal["Completed", "Failed", "Stopped", "Any"]
@@ -90,6 +93,8 @@ class Step:
     loop: ForEach | None = None
     extra: Mapping[str, Tree] = field(default_factory=dict)
     """Further members, such as FunctionArn and CheckType; the step's type says which it knows."""
+    references: tuple[Reference, ...] | None = field(default=None, init=False, repr=False, compare=False)
+    """What it reads; None until `references.of_step` has looked for the first time."""
 
 
 @dataclass(frozen=True, slots=True)

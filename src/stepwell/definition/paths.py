@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias, cast, get_args
 
 from stepwell.definition.json_text import JSON
@@ -39,7 +40,9 @@ class Path:
         return f"{self.root}.{self.name}" + render(self.parts)
 
 
-_PART = re.compile(r"\.?(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,9})\]|\['(?P<single>.*?)'\]|\[\"(?P<double>.*?)\"\]")
+_PART = re.compile(
+    r"\.?(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,9})\]|\['(?P<single>.*?)'\]|\[\"(?P<double>.*?)\"\]", re.DOTALL
+)
 
 
 def parse_parts(text: str) -> tuple[Part, ...]:
@@ -66,6 +69,7 @@ def parse_json_path(text: str) -> tuple[Part, ...]:
     return parse_parts(text.removeprefix("$"))
 
 
+@lru_cache(maxsize=4096)
 def parse_path(text: str) -> Path:
     """The path of a Get. Raises PathError with what was expected."""
     root, dot, rest = text.partition(".")

@@ -50,7 +50,12 @@ def _told(problems: Sequence[Problem]) -> str:
 
 def below(pointer: str, *keys: str | int) -> str:
     """The pointer of a member or element of what `pointer` points at."""
-    return pointer + "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+    for key in keys:
+        text = str(key)
+        if "~" in text or "/" in text:
+            text = text.replace("~", "~0").replace("/", "~1")
+        pointer = f"{pointer}/{text}"
+    return pointer
 
 
 def shown(value: object, length: int = 80) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import NoneType
 
 from stepwell.definition.conditions import operands
 from stepwell.definition.expressions import Get, Join, JsonGet, PropertyFileReference, Tree
@@ -36,6 +37,9 @@ class Reference:
                 return None
 
 
+_SCALARS = (str, int, float, NoneType)
+
+
 def of_tree(tree: Tree, pointer: str) -> Iterator[Reference]:
     """Every reference inside `tree`, which stands at `pointer`."""
     match tree:
@@ -48,10 +52,12 @@ def of_tree(tree: Tree, pointer: str) -> Iterator[Reference]:
             yield from _of_source(source, below(pointer, "Std:JsonGet"))
         case dict():
             for key, child in tree.items():
-                yield from of_tree(child, below(pointer, key))
+                if not isinstance(child, _SCALARS):
+                    yield from of_tree(child, below(pointer, key))
         case list():
             for index, child in enumerate(tree):
-                yield from of_tree(child, below(pointer, index))
+                if not isinstance(child, _SCALARS):
+                    yield from of_tree(child, below(pointer, index))
         case _:
             return
 
@@ -63,8 +69,15 @@ def _of_source(source: PropertyFileReference | str | Get | Join, pointer: str) -
         yield from of_tree(source, below(pointer, "S3Uri"))
 
 
-def of_step(step: Step) -> Iterator[Reference]:
-    """Every reference of `step` itself; the steps inside its branches have their own."""
+def of_step(step: Step) -> tuple[Reference, ...]:
+    """Every reference of `step` itself; the steps inside its branches have their own. Found once, kept with it."""
+    if step.references is None:
+        object.__setattr__(step, "references", tuple(_of_step(step)))
+    assert step.references is not None
+    return step.references
+
+
+def _of_step(step: Step) -> Iterator[Reference]:
     inside = below(step.pointer, "Arguments")
     for name, tree in step.arguments.items():
         yield from of_tree(tree, below(inside, name))

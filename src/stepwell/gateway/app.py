@@ -8,9 +8,7 @@ holds a thread of one of three pools, so that neither slow transfers nor long po
 from __future__ import annotations
 
 import asyncio
-import email.utils
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from stepwell.base import clock, ids
@@ -21,8 +19,9 @@ from stepwell.gateway.body import Arriving, BodyStream, DisconnectedError, Held,
 from stepwell.gateway.door import ASGIApp, Door, Keys, Message, Receive, Send
 from stepwell.gateway.protocols import CODECS, limits
 from stepwell.gateway.request import Request, from_scope, refuse_oversized
-from stepwell.gateway.responses import Response, send_response
+from stepwell.gateway.responses import Response, http_date, send_response
 from stepwell.gateway.routing import Route
+from stepwell.gateway.workers import Workers
 
 CALL_THREADS = 32
 TRANSFER_THREADS = 64
@@ -54,9 +53,9 @@ class Gateway:
         self._keys = keys
         self._default_region = default_region
         self._extra = sorted(extra.items(), key=lambda pair: len(pair[0]), reverse=True)
-        self._calls = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix="call")
-        self._transfers = ThreadPoolExecutor(TRANSFER_THREADS, thread_name_prefix="transfer")
-        self._waits = ThreadPoolExecutor(WAIT_THREADS, thread_name_prefix="wait")
+        self._calls = Workers(CALL_THREADS, "call")
+        self._transfers = Workers(TRANSFER_THREADS, "transfer")
+        self._waits = Workers(WAIT_THREADS, "wait")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -69,8 +68,7 @@ class Gateway:
 
     async def _aws_request(self, scope: Message, receive: Receive, send: Send) -> None:
         request = from_scope(scope)
-        loop = asyncio.get_running_loop()
-        arriving = Arriving(receive, loop)
+        arriving = Arriving(receive, asyncio.get_running_loop())
         source: Source = arriving
         pool = self._calls
         try:
@@ -82,7 +80,7 @@ class Gateway:
                 pool = self._transfers
             if routing.may_wait(request):
                 pool = self._waits
-            response = await loop.run_in_executor(pool, self._answer, request, source)
+            response = await pool.run(self._answer, request, source)
         except DisconnectedError:
             return
         if not source.is_exhausted and not request.expects_continue:
@@ -92,9 +90,9 @@ class Gateway:
         await self._send(response, request.method, receive, send)
 
     async def _send(self, response: Response, method: str, receive: Receive, send: Send) -> None:
-        dated = response.with_headers(("Date", email.utils.formatdate(clock.now(), usegmt=True)))
+        dated = response.with_headers(("Date", http_date(int(clock.now()))))
         is_head = method == "HEAD"
-        await send_response(dated, is_head=is_head, receive=receive, send=send, executor=self._transfers)
+        await send_response(dated, is_head=is_head, receive=receive, send=send, workers=self._transfers)
 
     def _answer(self, request: Request, source: Source) -> Response:
         """The way of one request. Raises DisconnectedError, and nothing else."""
@@ -137,9 +135,9 @@ class Gateway:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self._calls.shutdown(wait=False, cancel_futures=True)
-                self._transfers.shutdown(wait=False, cancel_futures=True)
-                self._waits.shutdown(wait=False, cancel_futures=True)
+                self._calls.dismiss()
+                self._transfers.dismiss()
+                self._waits.dismiss()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -7,14 +7,16 @@ piece at a time, and closed when the client goes away.
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import re
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from stepwell.gateway.door import Receive, Send
+from stepwell.gateway.workers import Workers
 
 
 @runtime_checkable
@@ -81,9 +83,7 @@ class Response:
         return replace(self, body=opened)
 
 
-async def send_response(
-    response: Response, *, is_head: bool, receive: Receive, send: Send, executor: Executor
-) -> None:
+async def send_response(response: Response, *, is_head: bool, receive: Receive, send: Send, workers: Workers) -> None:
     """Send it all, or stop when the client is gone. A stream must have been opened."""
     body = response.body
     assert isinstance(body, bytes | Opened)
@@ -92,20 +92,25 @@ async def send_response(
     if isinstance(body, bytes):
         await send({"type": "http.response.body", "body": b"" if is_head else body})
         return
-    loop = asyncio.get_running_loop()
-    gone = loop.create_task(_until_gone(receive))
+    gone = asyncio.create_task(_until_gone(receive))
     try:
         piece: bytes | None = None if is_head else body.first
         while piece is not None and not gone.done():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            piece = await loop.run_in_executor(executor, next, body.rest, None)
+            piece = await workers.run(next, body.rest, None)
         if not gone.done():
             await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
-        await loop.run_in_executor(executor, body.close)
+        await workers.run(body.close)
+
+
+@lru_cache(maxsize=8)
+def http_date(moment: int) -> str:
+    """Epoch seconds as a Date header has it; every answer of one second asks for the same."""
+    return email.utils.formatdate(moment, usegmt=True)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -84,6 +84,16 @@ QUERY_CODES: dict[tuple[str, str], str] = {
 """(service, exception) -> its code of the query protocol, as the trait `queryCode`."""
 
 
+OPEN_ENUMS: frozenset[tuple[str, str]] = frozenset(
+    {
+        # ReceiveMessage.AttributeNames takes message attributes; the model lists those of queues.
+        ("sqs", "QueueAttributeName"),
+        ("sqs", "MessageSystemAttributeName"),
+    }
+)
+"""Enumerations that the service does not enforce as the model has them: their nouns check."""
+
+
 def apply(service: str, model: Document) -> None:
     """Correct the raw model of `service` in place."""
     shapes = model["shapes"]
@@ -94,6 +104,9 @@ def apply(service: str, model: Document) -> None:
             shapes[name].pop("pattern", None)
         else:
             shapes[name]["pattern"] = pattern
+    for owner, name in OPEN_ENUMS:
+        if owner == service and name in shapes:
+            shapes[name].pop("enum", None)
     for (owner, name), code in QUERY_CODES.items():
         if owner == service and name in shapes:
             shapes[name]["queryCode"] = code

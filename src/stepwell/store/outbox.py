@@ -58,7 +58,7 @@ _LISTENING = (
         _rules.account == bindparam("account"),
         _rules.region == bindparam("region"),
         _rules.parent == bindparam("bus"),
-        
+        _rules.status != DISABLED,
     )
     .limit(1)
 )

@@ -36,6 +36,7 @@ from sqlalchemy.exc import IntegrityError
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 table = Table(
     "resources",
@@ -101,7 +102,9 @@ class Conflict(Exception):
 
 # Statements are built once: building one costs as much as running it.
 _OF_KEY = tuple(table.c[name] == bindparam(name) for name in ("kind", "account", "region", "parent", "name"))
-_FIND = select(table).where(*_OF_KEY)
+_FIND = Prepared(
+    select(table.c.status, table.c.created, table.c.modified, table.c.document, table.c.id).where(*_OF_KEY)
+)
 _INSERT = insert(table)
 _SAVE = update(table).where(table.c.id == bindparam("row_id"))
 _SAVE_UNCHANGED = _SAVE.where(
@@ -126,8 +129,8 @@ def add(transaction: Transaction, resource: Resource) -> Resource:
 
 def find(connection: Connection, wanted: Key) -> Resource | None:
     """The resource of that key, or None."""
-    row = connection.execute(_FIND, _named(wanted)).one_or_none()
-    return _resource(row) if row else None
+    row = _FIND.first(connection, **_named(wanted))
+    return Resource(wanted, *row) if row else None  # type: ignore[arg-type]  # the columns of _FIND
 
 
 def find_ignoring_case(connection: Connection, wanted: Key) -> Resource | None:

@@ -1,4 +1,4 @@
-"""Room gateway/protocols: query (STS, IAM, CloudFormation, old SQS clients). In: a form with Action and dotted names. Out: XML.
+"""Room gateway/protocols: query (STS, IAM, CloudFormation, old SQS). In: a form, Action and dotted names. Out: XML.
 
 `Tags.member.1.Key=a&Tags.member.1.Value=b` is first made a tree of its dots, then read by shape.
 Source: Smithy 2.0, "AWS query protocol".

@@ -90,20 +90,23 @@ def _document(call: Call, request: Document, *, begins: bool) -> Document:
             **request["Target"],
             "RetryPolicy": {**schedule_rows.RETRY, **request["Target"].get("RetryPolicy", {})},
         },
-        CONSIDERED: _considered(call.now, document["ScheduleExpression"], begins=begins),
+        CONSIDERED: _considered(call.now, document, begins=begins),
         **({TOKEN: request[TOKEN]} if TOKEN in request else {}),
     }
 
 
-def _considered(now: float, expression: str, *, begins: bool) -> float:
+def _considered(now: float, document: Document, *, begins: bool) -> float:
     """Up to where occurrences are seen to from the start.
 
-    A rate fires at once when its schedule is made (Scheduler user guide, "Rate-based schedules"). A schedule has a
-    precision of a minute, so a time of this very minute still counts for at().
+    A rate fires at once when its schedule is made, or at its StartDate (Scheduler user guide, "Rate-based
+    schedules"). A schedule has a precision of a minute, so a time of this very minute still counts for at().
     """
+    expression: str = document["ScheduleExpression"]
     if expression.startswith("at("):
         return math.floor(now / 60) * 60 - schedule_rows.JUST_BEFORE
-    return now - schedule_rows.JUST_BEFORE if begins and expression.startswith("rate(") else now
+    if begins and expression.startswith("rate("):
+        return float(min(now, document.get("StartDate", now))) - schedule_rows.JUST_BEFORE
+    return now
 
 
 def _expression(text: str) -> Expression:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.services.registry import Call, operation
-from stepwell.services.sqs import addresses
+from stepwell.services.sqs import addresses, settings
 from stepwell.services.sqs.faults import invalid_value, missing
 from stepwell.store import queues
 from stepwell.store.database import Transaction
@@ -112,6 +112,5 @@ def _keep(transaction: Transaction, queue: Queue, policy: Document, now: float) 
     attributes = {name: text for name, text in queue.attributes.items() if name != "Policy"}
     if policy:
         attributes["Policy"] = json.dumps(policy, separators=(",", ":"))
-    redrive = queue.attributes.get("RedrivePolicy")
-    target = json.loads(redrive)["deadLetterTargetArn"] if redrive else None
-    queues.set_attributes(transaction, queue, attributes, target, now)
+    redrive = settings.redrive(queue.attributes)
+    queues.set_attributes(transaction, queue, attributes, redrive.target if redrive else None, now)
