@@ -44,6 +44,7 @@ class NoEnvironments:
 
     def __init__(self, folder: Path) -> None:
         (folder / "bin").mkdir(parents=True)
+        (folder / "lib" / "python3.11").mkdir(parents=True)
         self._environment = Environment(folder, Path(sys.executable), Path(sys.executable), (), ())
 
     def prepare(self, recipe: str, report: Callable[[str], None]) -> Environment:

@@ -29,11 +29,12 @@ from stepwell.gateway.door import ASGIApp, Key, Message, Receive, Send
 from stepwell.images import catalog
 from stepwell.images.catalog_files import CatalogError
 from stepwell.images.environments import Environments
-from stepwell.launchers.isolation import NoIsolationError
+from stepwell.launchers.isolation import Isolation, NoIsolationError
 from stepwell.launchers.launcher import Mount
-from stepwell.launchers.probe import find_isolation
 from stepwell.launchers.process import ProcessLauncher
 from stepwell.presence import Presence
+from stepwell.runtime.announced_events import AnnouncedEventMachine
+from stepwell.runtime.deliveries import DeliveryMachine
 from stepwell.runtime.invocations import InvocationMachine
 from stepwell.runtime.job_containers import Surroundings
 from stepwell.runtime.job_objects import SiteObjects
@@ -41,6 +42,8 @@ from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.jobs import JobMachine
 from stepwell.runtime.loop import Loop
 from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
+from stepwell.runtime.schedules import ScheduleMachine
+from stepwell.services import registry
 from stepwell.services.iam import ready_role
 from stepwell.services.registry import Door, Site
 from stepwell.services.sts import sessions
@@ -55,7 +58,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 CLIENT_FOLDER = "client"
-ENDING = ("job", "pipeline-execution", "lambda-invocation")
+ENDING = ("job", "pipeline-execution", "lambda-invocation", "event", "delivery")
 """Machines whose subjects come to an end by themselves; schedules do not."""
 CLIENT_MOUNT = "/opt/stepwell-client"
 """Where containers see it."""
@@ -75,8 +78,11 @@ class Server:
     root: Credential
 
 
-def build(settings: Settings, endpoint: str) -> Server:
-    """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe."""
+def build(settings: Settings, endpoint: str, isolation: Callable[[], Isolation]) -> Server:
+    """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe.
+
+    `isolation` is what jobs are kept apart with; it may raise NoIsolationError.
+    """
     data = settings.data
     database = Database(data / "stepwell.db", durable=settings.durable)
     roused = threading.Event()
@@ -85,21 +91,29 @@ def build(settings: Settings, endpoint: str) -> Server:
     ready_role.ensure_ready_role(site)
     environment.install(data / CLIENT_FOLDER)
     door = Door(site)
-    tools = _tools(door, settings)
-    machines = (PipelineExecutionMachine(door), JobMachine(site, tools), InvocationMachine(site, tools))
+    tools = _tools(door, settings, isolation)
+    machines = (
+        PipelineExecutionMachine(door),
+        JobMachine(site, tools),
+        InvocationMachine(site, tools),
+        AnnouncedEventMachine(site),
+        DeliveryMachine(door),
+        ScheduleMachine(site),
+    )
     loop = Loop(database, {machine.name: machine for machine in machines}, roused)
     return Server(site, door, loop, root)
 
 
-def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
+def serve(settings: Settings, isolation: Callable[[], Isolation], ready: Callable[[str, Settings], None]) -> int:
     """Serve until SIGINT or SIGTERM; `ready` is told the endpoint once requests are accepted.
 
-    Raises AlreadyServed and CannotServe. The exit code is 0: being stopped is how a server ends.
+    What the first requests will need is loaded behind that. Raises AlreadyServed and CannotServe. The exit code is 0:
+    being stopped is how a server ends.
     """
     presence.claim(settings.data)
     listening = _listen(settings)
     endpoint = _endpoint(settings.host, listening.getsockname()[1])
-    server = build(settings, endpoint)
+    server = build(settings, endpoint, isolation)
     config = uvicorn.Config(
         application(
             server.door,
@@ -126,17 +140,22 @@ def serve(settings: Settings, ready: Callable[[str, Settings], None]) -> int:
         settings.data,
         Presence(endpoint, settings.region, server.root.access_key_id, server.root.secret, os.getpid()),
     )
-    uvloop.run(_Announcing(config, lambda: ready(endpoint, settings)).serve([listening]))
+
+    def is_up() -> None:
+        ready(endpoint, settings)
+        threading.Thread(target=registry.handlers_of, args=("sagemaker",), daemon=True).start()
+
+    uvloop.run(_Announcing(config, is_up).serve([listening]))
     sys.stdout.flush()
     # Everything that matters is in the database and the supervisors: stopping is a crash that was announced. A thread
     # that builds an environment would otherwise hold the process for minutes.
     os._exit(0)
 
 
-def _tools(door: Door, settings: Settings) -> Tools:
+def _tools(door: Door, settings: Settings, isolation: Callable[[], Isolation]) -> Tools:
     """What jobs are run with. Raises CannotServe when nothing here can keep a job apart."""
     try:
-        launcher = ProcessLauncher(find_isolation(settings.isolation or None))
+        launcher = ProcessLauncher(isolation())
         images = catalog.load(settings.images, strict=settings.strict)
     except (NoIsolationError, CatalogError) as error:
         raise CannotServe(str(error)) from error

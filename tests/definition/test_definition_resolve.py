@@ -24,6 +24,7 @@ PROPERTIES: dict[str, JSON] = {
 FILES = {
     "s3://b/out/a/r.json": '{"metrics": {"auc": {"value": 0.75}}, "ok": true, "none": null, "list": ["x", "y"]}',
     "s3://b/results.json": '{"Result": 7}',
+    "s3://b/nested": '{"a": "{\\"b\\": 1}"}',
     "s3://b/broken": "{",
     "s3://b/deep": "[" * 100_000,
 }
@@ -162,3 +163,38 @@ def test_numbers_become_text_where_the_operation_wants_it() -> None:
         "NotThere": {"n": 1},
         "Tags": "not a list",
     }
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "value"),
+    [
+        ("a", "ForEach.CurrentItem", "a"),
+        (3, "ForEach.CurrentItem", 3),
+        ('{"name": "n", "sizes": [1, 2]}', "ForEach.CurrentItem.name", "n"),
+        ('{"name": "n", "sizes": [1, 2]}', "ForEach.CurrentItem['sizes'][1]", 2),
+        ({"name": {"first": "f"}}, "ForEach.CurrentItem.name.first", "f"),
+        ('{"inner": "{\\"deep\\": true}"}', "ForEach.CurrentItem.inner.deep", True),
+    ],
+)
+def test_items_of_a_loop_are_entered_even_as_text(item: JSON, path: str, value: JSON) -> None:
+    assert resolve(get(path), values().with_item(item)) == value
+
+
+@pytest.mark.parametrize(
+    ("item", "path"),
+    [("a", "ForEach.CurrentItem.name"), ("[" * 100_000, "ForEach.CurrentItem[0]"), ("{}", "ForEach.CurrentItem.x")],
+)
+def test_items_that_have_no_such_part(item: JSON, path: str) -> None:
+    with pytest.raises(ResolutionError, match="is undefined"):
+        resolve(get(path), values().with_item(item))
+
+
+def test_there_is_no_item_outside_of_a_loop() -> None:
+    with pytest.raises(ResolutionError, match=r"ForEach\.CurrentItem is undefined"):
+        resolve(get("ForEach.CurrentItem"), values())
+
+
+def test_files_that_hold_json_as_text_are_not_entered() -> None:
+    """JsonGet reads one document; only properties and items may hold another one inside (spec 01, section 4)."""
+    with pytest.raises(ResolutionError, match="Invalid json path"):
+        resolve(json_get("a.b", "s3://b/nested"), values())

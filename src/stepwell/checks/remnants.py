@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from stepwell.checks.running import Subject
 from stepwell.definition.expressions import Get, Join, JsonGet, Operand, Tree
 from stepwell.definition.model import Step
+from stepwell.definition.paths import ROOTS
 from stepwell.definition.problems import Problem, below, shown
 
 _OBJECT = re.compile(r"<sagemaker\.[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
@@ -20,8 +21,11 @@ _VARIABLE = re.compile(
     r"\b(?:Parameter(?:String|Integer|Float|Boolean)\(name=|ExecutionVariable\(|Properties\(|JsonGet\(step_name=|"
     r"Join\(on=|PropertyFile\(name=)"
 )
-_EXPRESSION = re.compile(r"\{\s*'(?:Get|Std:Join|Std:JsonGet)'\s*:")
-_WHOLE_EXPRESSION = re.compile(r'\s*\{\s*"(?:Get|Std:Join|Std:JsonGet)"\s*:.*\}\s*', re.DOTALL)
+_ROOTS = rf"(?:{'|'.join(ROOTS)})"
+_EXPRESSION = re.compile(rf"\{{\s*'(?:Get'\s*:\s*'{_ROOTS}\.|Std:(?:Join|JsonGet)'\s*:)")
+_WHOLE_EXPRESSION = re.compile(
+    rf'\s*\{{\s*"(?:Get"\s*:\s*"{_ROOTS}\.[^"]*"|Std:(?:Join|JsonGet)"\s*:.*)\s*\}}\s*', re.DOTALL
+)
 _DOLLAR = re.compile(r"\$\{(?P<path>(?:Parameters|Steps|Execution)\.[^{}]{1,200})\}")
 
 _INSTEAD = 'write {"Get": "..."} as the value, or join texts with {"Std:Join": {"On": "", "Values": [...]}}'

@@ -1,12 +1,19 @@
-"""`stepwell up`: serve until interrupted."""
+"""`stepwell up`: serve until interrupted.
+
+Most of a start is imports. While they run, a thread tries out how jobs can be kept apart; and since nearly all that
+is made before the first request stays until the end, it is kept from the garbage collector's rounds.
+"""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from stepwell import presence, settings
 from stepwell.cli.connection import complain
+from stepwell.launchers.probe import find_isolation
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,17 +29,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from stepwell import app
-
+    gc.disable()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     given = {name: value for name, value in vars(options).items() if name != "command"}
     try:
-        return app.serve(settings.load(given), ready=_announce)
-    except (settings.SettingsError, presence.AlreadyServed, app.CannotServe) as error:
+        chosen = settings.load(given)
+    except settings.SettingsError as error:
+        return complain(str(error))
+    with ThreadPoolExecutor(1) as aside:
+        isolation = aside.submit(find_isolation, chosen.isolation or None)
+        from stepwell import app
+
+    try:
+        return app.serve(chosen, isolation.result, ready=_announce)
+    except (presence.AlreadyServed, app.CannotServe) as error:
         return complain(str(error))
 
 
 def _announce(endpoint: str, chosen: settings.Settings) -> None:
+    gc.freeze()
+    gc.enable()
     folder = f" --data {chosen.data}"
     print(
         f"stepwell is ready at {endpoint}\n"

@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     text = definition_in(given)
     pipeline, problems = _findings(text)
     located = [(problem, _place(problem, text)) for problem in problems]
+    located.sort(key=lambda found: (found[1].line, found[1].column))
     if options.json:
         print(json.dumps(_report(pipeline, located), indent=2))
     else:

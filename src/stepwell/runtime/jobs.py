@@ -19,9 +19,11 @@ from stepwell.runtime import job_end, job_records, job_results, job_start
 from stepwell.runtime.job_records import Record
 from stepwell.runtime.job_tools import Tools, folder_of, plan_of
 from stepwell.runtime.job_watch import Watcher
+from stepwell.services.events import announcements
 from stepwell.services.registry import Site
 from stepwell.store import resources, tags
 from stepwell.store.database import Transaction
+from stepwell.store.resources import Resource
 
 __all__ = ["JobMachine", "Tools"]
 
@@ -99,10 +101,13 @@ class JobMachine:
             resources.remove(transaction, row.key)
             tags.clear(transaction, state.arn)
             return
-        resources.save(transaction, job_records.moved(before, after, event, now))
+        moved = job_records.moved(before, after, event, now)
+        resources.save(transaction, moved)
         if isinstance(event, machine.Prepared) and event.substitutions:
             shown = " ".join(event.substitutions)[:TAG_VALUE_LIMIT]
             tags.put(transaction, state.arn, {SUBSTITUTION_TAG: shown})
+        if _shown(moved) != _shown(row):
+            announcements.job_changed(self._site, transaction, moved, now)
         if after.phase == "Cleaning":
             self._tell_execution(transaction, state.arn, now)
 
@@ -142,6 +147,11 @@ class JobMachine:
                 return False
             self._watcher.add(state.arn, host, descriptor)
         return True
+
+
+def _shown(row: Resource) -> tuple[str, object]:
+    """What an event tells of: status and secondary status."""
+    return row.status, row.document.get("SecondaryStatus")
 
 
 def _has_failed(seen: Observation) -> bool:

@@ -1,7 +1,8 @@
 """The one door: `call(service, operation, params)` is how anything in Stepwell gets anything done.
 
 A handler is a function marked `@operation` in `services/<service>/<noun>.py`; its name in snake_case is its
-registration. `Door` finds all of them, checks a request against AWS's service model and hands it on.
+registration. `Door` finds them, checks a request against AWS's service model and hands it on. A service is imported,
+and its model read, when it is first asked for: together they would be a fifth of a server's start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from botocore import xform_name
@@ -82,11 +84,11 @@ class Door:
 
     def __init__(self, site: Site, instead: Mapping[tuple[str, str], Handler] | None = None) -> None:
         self.site = site
-        self._handlers = {**dict(handlers()), **(instead or {})}
+        self._instead = instead or {}
 
     def call(self, scope: Scope, service: str, name: str, params: Document) -> Document:
         """Perform one operation as `scope`. Returns the operation's output; raises Fault."""
-        handler = self._handlers.get((service, name))
+        handler = self._instead.get((service, name)) or handlers_of(service).get(name)
         if handler is None:
             raise _unknown(service, name)
         request = validation.check(models.operation(service, name), params)
@@ -95,20 +97,36 @@ class Door:
 
 def handlers() -> Iterator[tuple[tuple[str, str], Handler]]:
     """Every handler by (service, operation), found by being in its folder."""
-    for folder in pkgutil.iter_modules(services.__path__):
-        if folder.ispkg:
-            yield from _handlers_of(folder.name)
+    for service in _folders():
+        for name, handler in handlers_of(service).items():
+            yield (service, name), handler
 
 
-def _handlers_of(folder: str) -> Iterator[tuple[tuple[str, str], Handler]]:
-    service = folder.rstrip("_").replace("_", "-")
+@cache
+def handlers_of(service: str) -> Mapping[str, Handler]:
+    """The handlers of one service by operation; none when there is no folder for it."""
+    folder = _folders().get(service)
+    if folder is None:
+        return {}
     names: Mapping[str, str] = {xform_name(name): name for name in models.operations(service)}
     package = importlib.import_module(f"stepwell.services.{folder}")
-    for entry in pkgutil.iter_modules(package.__path__):
-        noun = importlib.import_module(f"{package.__name__}.{entry.name}")
-        for attribute, value in vars(noun).items():
-            if getattr(value, "__dict__", {}).get("stepwell_operation") and value.__module__ == noun.__name__:
-                yield (service, names[attribute]), value
+    nouns = [
+        importlib.import_module(f"{package.__name__}.{entry.name}")
+        for entry in pkgutil.iter_modules(package.__path__)
+    ]
+    return {
+        names[attribute]: value
+        for noun in nouns
+        for attribute, value in vars(noun).items()
+        if getattr(value, "__dict__", {}).get("stepwell_operation") and value.__module__ == noun.__name__
+    }
+
+
+@cache
+def _folders() -> Mapping[str, str]:
+    """The folder of each service, by botocore's name of it."""
+    folders = (entry.name for entry in pkgutil.iter_modules(services.__path__) if entry.ispkg)
+    return {folder.rstrip("_").replace("_", "-"): folder for folder in folders}
 
 
 def _unknown(service: str, name: str) -> Fault:

@@ -15,6 +15,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, in_use, validation
 from stepwell.machines import job_progress
 from stepwell.services import paging
+from stepwell.services.events import announcements
 from stepwell.services.registry import Call
 from stepwell.services.sagemaker.tag_lists import tag_map
 from stepwell.store import resources, tags
@@ -51,6 +52,7 @@ def create(call: Call, noun: Noun, request: Document, document: Document) -> Doc
         with call.site.database.write() as transaction:
             resources.add(transaction, row)
             tags.put(transaction, arn, given)
+            announcements.job_changed(call.site, transaction, row, call.now)
             call.site.wake(transaction, MACHINE, arn, call.now)
     except resources.AlreadyExists:
         raise in_use(
@@ -89,7 +91,9 @@ def stop(call: Call, noun: Noun, request: Document, changes: Callable[[Resource]
         if row.status not in ACTIVE:
             raise validation(f"The request was rejected because the {noun.words} is in status {row.status}.")
         if row.status != "Stopping":
-            resources.save(transaction, row.with_changes(call.now, status="Stopping", **changes(row)))
+            stopping = row.with_changes(call.now, status="Stopping", **changes(row))
+            resources.save(transaction, stopping)
+            announcements.job_changed(call.site, transaction, stopping, call.now)
         call.site.wake(transaction, MACHINE, noun.arn(call.scope, row.name), call.now)
     return {}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from stepwell.base.documents import Document
 from stepwell.base.faults import validation
+from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.model_registry import find_package, package_arn
@@ -33,7 +34,9 @@ def update_model_package(call: Call, request: Document) -> Document:
         changes["CustomerMetadataProperties"] = _properties(package.document, request)
         changes["AdditionalInferenceSpecifications"] = _specifications(package.document, request)
         changes["LastModifiedBy"] = user_context(call.scope)
-        resources.save(transaction, package.with_changes(call.now, **changes))
+        updated = package.with_changes(call.now, **changes)
+        resources.save(transaction, updated)
+        announcements.model_package_changed(call.site, transaction, updated, call.now)
     return {"ModelPackageArn": package_arn(call.scope, package.name)}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, validation
 from stepwell.services import paging
+from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.model_registry import (
@@ -124,7 +125,9 @@ def _document(call: Call, request: Document) -> Document:
 
 
 def _add(transaction: Transaction, call: Call, key: Key, document: Document) -> Resource:
-    return resources.add(transaction, Resource(key, "Completed", call.now, call.now, document))
+    added = resources.add(transaction, Resource(key, "Completed", call.now, call.now, document))
+    announcements.model_package_changed(call.site, transaction, added, call.now)
+    return added
 
 
 def described(call: Call, package: Resource) -> Document:

@@ -9,6 +9,7 @@ from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
 from stepwell.base.faults import validation
 from stepwell.services import paging
+from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker.tag_lists import tag_map
 from stepwell.store import resources, tags
@@ -36,6 +37,7 @@ def create_model(call: Call, request: Document) -> Document:
         except AlreadyExists:
             raise validation(f'Cannot create already existing model "{arn}".') from None
         tags.put(transaction, arn, given_tags)
+        announcements.model_changed(call.site, transaction, model, call.now)
     return {"ModelArn": arn}
 
 
@@ -57,6 +59,7 @@ def delete_model(call: Call, request: Document) -> Document:
         model = _find(transaction.connection, call.scope, request["ModelName"])
         resources.remove(transaction, model.key)
         tags.clear(transaction, model_arn(call.scope, model.name))
+        announcements.model_changed(call.site, transaction, model, call.now)
     return {}
 
 
