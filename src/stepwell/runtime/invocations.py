@@ -104,7 +104,7 @@ class InvocationMachine:
         """Whoever waits goes on: a machine in this transaction, a caller as soon as it is safe."""
         waiting = invocation_records.waiter(ended.resource)
         if waiting is not None:
-            self._site.wake(transaction, waiting[0], waiting[1], now)
+            self._site.wake(transaction, waiting[0], waiting[1], now, about=ended.subject)
         transaction.on_commit(lambda: endings.tell(ended.subject, event))
 
     def _observe(self, state: Record, now: float) -> Event | None:

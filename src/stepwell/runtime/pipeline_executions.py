@@ -17,15 +17,14 @@ from stepwell.base import clock
 from stepwell.definition.resolve import ResolutionError
 from stepwell.machines import pipeline_events as events
 from stepwell.machines import pipeline_execution as machine
-from stepwell.runtime import pipeline_sessions, step_cache, step_instants
+from stepwell.runtime import pipeline_sessions, step_cache, step_instants, step_loops
 from stepwell.runtime.pipeline_sessions import Change, Session
-from stepwell.runtime.step_contexts import Context, Performer, Prepared
+from stepwell.runtime.step_contexts import Context, LeaseLost, Performer, Prepared
 from stepwell.runtime.step_kinds import PERFORMERS
 from stepwell.services.registry import Door
 from stepwell.services.sagemaker import pipeline_executions
 from stepwell.steps import reasons
 from stepwell.store import resources, signals, steps, work
-from stepwell.store.database import Transaction
 from stepwell.store.signals import Signal
 from stepwell.store.steps import Step
 from stepwell.store.work import Lease
@@ -36,10 +35,6 @@ LOOK_AGAIN_SECONDS = 60.0
 """Ended jobs signal their end; this is for those that somebody removed."""
 MOST_SESSIONS = 1000
 """So many executions are remembered between looks; others are loaded again."""
-
-
-class LeaseLost(Exception):
-    """Another process looks at the execution: nothing of ours may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ class _Look:
 
     def __init__(self, door: Door, session: Session, held: Lease, stopping: threading.Event) -> None:
         self._database = door.site.database
-        self._context = Context(door, session)
+        self._context = Context(door, session, held)
         self._session = session
         self._held = held
         self._stopping = stopping
@@ -140,7 +135,7 @@ class _Look:
         named = (session.made.get(signal.key, signal.key) for signal in told)
         active = session.execution.active
         wanted = {name for name in named if name in active["Executing"] or name in active["Stopping"]}
-        return session.execution.sorted(wanted | self._unsignalled())
+        return session.execution.sorted(wanted)
 
     def _note_made(self) -> None:
         session = self._session
@@ -148,9 +143,6 @@ class _Look:
             made = self._performer(name).made(self._context, session.steps[name])
             if made is not None:
                 session.made[made] = name
-
-    def _unsignalled(self) -> set[str]:
-        return set()
 
     def _observe(self, name: str, now: float) -> None:
         step = self._session.steps[name]
@@ -186,6 +178,8 @@ class _Look:
                 change = _or_failed(lambda: step_instants.evaluate(self._context, step, now), step, now)
             case events.FailStep():
                 change = _or_failed(lambda: step_instants.fail_step(self._context, step, now), step, now)
+            case events.FinishLoop(_, status):
+                change = _or_failed(lambda: step_loops.finish(self._context, step, status, now), step, now)
             case events.StopStep():
                 change = _or_failed(lambda: self._performer(name).stop(self._context, step, now), step, now)
             case _:
@@ -221,7 +215,10 @@ class _Look:
         return _or_failed(lambda: performer.create(self._context, begun.step, begun.prepared, now), begun.step, now)
 
     def _new(self, name: str, attempt: int, now: float) -> Step:
-        return Step(self._session.arn, name, "Starting", attempt, now, first_attempt=attempt)
+        session = self._session
+        turn = session.execution.turns.get(name)
+        made_of = step_loops.turn_of(session.steps[turn.loop], turn.body, turn.index) if turn else None
+        return Step(session.arn, name, "Starting", attempt, now, first_attempt=attempt, turn=made_of)
 
     def _note(self, change: Change | None) -> None:
         if change is None:
@@ -240,7 +237,7 @@ class _Look:
         self._write()
         session = self._session
         with self._database.write() as transaction:
-            self._require_lease(transaction)
+            self._context.require_lease(transaction)
             row = resources.find(transaction.connection, session.row.key)
             if row is not None and row.status != session.row.status:
                 work.release(transaction, self._held, now)
@@ -258,17 +255,13 @@ class _Look:
         again = (self._session.seen_all or now) + LOOK_AGAIN_SECONDS
         return again if retry is None else min(again, retry)
 
-    def _require_lease(self, transaction: Transaction) -> None:
-        if not work.is_held(transaction.connection, self._held):
-            raise LeaseLost(self._held.subject)
-
     def _write(self, *, due: float | None = None, finish: bool = False) -> None:
         """Write what was noted. With `due` or `finish` the lease is given back in the same transaction."""
         session = self._session
         if not (session.pending or session.writes or self._told or due is not None or finish):
             return
         with self._database.write() as transaction:
-            self._require_lease(transaction)
+            self._context.require_lease(transaction)
             steps.save_all(transaction, session.pending.values())
             for write in session.writes:
                 write(transaction)

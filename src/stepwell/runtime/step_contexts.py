@@ -6,7 +6,7 @@ In: a Session. Out: values, calls, and the scope in which a step acts. A perform
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
@@ -14,16 +14,23 @@ from stepwell.base.faults import Fault
 from stepwell.definition.json_text import JSON
 from stepwell.definition.model import Step as DefinedStep
 from stepwell.definition.values import StoredValues
+from stepwell.machines.pipeline_state import Turn, child_name
 from stepwell.runtime.pipeline_sessions import Change, Session
 from stepwell.services.registry import Door
 from stepwell.services.sagemaker import definitions
 from stepwell.services.sagemaker.pipelines import pipeline_arn
 from stepwell.steps.requests import Request
-from stepwell.store import steps
+from stepwell.store import steps, work
+from stepwell.store.database import Transaction
 from stepwell.store.steps import Step
+from stepwell.store.work import Lease
 
 LARGEST_PROPERTY_FILE = 2 << 20
 """Bytes of a file that JsonGet reads (spec 01, section 3)."""
+
+
+class LeaseLost(Exception):
+    """Another process looks at the execution: nothing of ours may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Context:
 
     door: Door
     session: Session
+    held: Lease
     read_files: dict[str, str] = field(default_factory=dict)
     """S3 URI -> text: a property file is often read by several steps of one look."""
 
@@ -71,8 +79,9 @@ class Context:
         return self.session.execution.status == "Stopping"
 
     def defined(self, step: Step) -> DefinedStep:
-        """What the definition says of the step."""
-        return self.session.defined(step.name)
+        """What the definition says of the step; one that a loop has made goes by its own name."""
+        defined = self.session.defined(step.name)
+        return defined if step.turn is None else replace(defined, name=step.name)
 
     def call(self, request: Request, scope: Scope | None = None) -> Document:
         """Through the door, as the account unless a scope is given. Raises Fault."""
@@ -85,19 +94,29 @@ class Context:
         role = self.role.rpartition("/")[2]
         return replace(scope, principal=f"arn:aws:sts::{scope.account}:assumed-role/{role}/{name}")
 
-    def values(self, now: float) -> StoredValues:
-        """What expressions read."""
+    def values(self, step: Step, now: float) -> StoredValues:
+        """What the expressions of the step read: within a loop, its item, and the steps of the same turn."""
         row, session = self.session.row, self.session
         name = row.key.parent
         arn = pipeline_arn(session.scope, name)
-        return StoredValues(
+        turn = session.execution.turns.get(step.name)
+        values = StoredValues(
             session.pipeline,
             row.document["Parameters"],
             definitions.execution_variables(name, arn, row.name, session.arn, row.created, now),
-            self.properties,
+            self.properties if turn is None else lambda name: self.properties(self._in_turn(turn, name)),
             self._read,
             row.document.get("PipelineExperimentConfig", {}),
         )
+        if turn is None:
+            return values
+        items = session.steps[turn.loop].items or []
+        return values.with_item(cast(JSON, items[turn.index]))
+
+    def require_lease(self, transaction: Transaction) -> None:
+        """Raises LeaseLost when another process looks at the execution by now."""
+        if not work.is_held(transaction.connection, self.held):
+            raise LeaseLost(self.held.subject)
 
     def properties(self, step: str) -> JSON:
         """The properties of a step that has succeeded; None of any other."""
@@ -109,6 +128,10 @@ class Context:
             with self.door.site.database.read() as connection:
                 return steps.properties(connection, session.arn, step)
         return session.known[step]
+
+    def _in_turn(self, turn: Turn, name: str) -> str:
+        in_body = name in self.session.execution.plan.bodies[turn.loop].steps
+        return child_name(name, turn.index) if in_body else name
 
     def _read(self, uri: str) -> str:
         if uri not in self.read_files:

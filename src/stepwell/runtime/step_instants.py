@@ -17,7 +17,7 @@ from stepwell.store.steps import Step
 
 def evaluate(context: Context, step: Step, now: float) -> Change:
     """Which branch the Condition takes. Raises ResolutionError."""
-    outcome = conditions.evaluate_all(context.defined(step).conditions, context.values(now))
+    outcome = conditions.evaluate_all(context.defined(step).conditions, context.values(step, now))
     answered = replace(step, metadata=condition.metadata(outcome), outcome=outcome)
     return Change(answered.with_end("Succeeded", now, properties=condition.properties(outcome)))
 
@@ -27,7 +27,7 @@ def fail_step(context: Context, step: Step, now: float) -> Change:
     defined = context.defined(step)
     if registry.of(defined.type).kind == "unbuilt":
         return Change(step.with_end("Failed", now, reason=reasons.unbuilt(defined.type)))
-    values = context.values(now)
+    values = context.values(step, now)
     message = fail.message({name: resolve(tree, values) for name, tree in defined.arguments.items()})
     answered = replace(step, metadata=fail.metadata(message))
     return Change(answered.with_end("Failed", now, reason=message or None))

@@ -33,7 +33,7 @@ class Jobs:
         origin = Origin(context.session.arn, context.role, step.attempt, experiment)
         shape = models.operation(job.service, job.create).input_shape
         assert shape is not None, f"{job.create} takes no input"
-        request = requests.create(defined, job, origin, context.values(now), shape)
+        request = requests.create(defined, job, origin, context.values(step, now), shape)
         return Prepared(request.params, request)
 
     def create(self, context: Context, step: Step, prepared: Prepared, now: float) -> Change:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from stepwell.runtime.step_callbacks import Callbacks
+from stepwell.runtime.step_cleanups import Cleanups
 from stepwell.runtime.step_contexts import Performer
 from stepwell.runtime.step_jobs import Jobs
+from stepwell.runtime.step_lambdas import Lambdas
+from stepwell.runtime.step_loops import Loops
 from stepwell.steps.kinds import Kind
 
-PERFORMERS: Mapping[Kind, Performer] = {"job": Jobs()}
+PERFORMERS: Mapping[Kind, Performer] = {
+    "job": Jobs(),
+    "lambda": Lambdas(),
+    "callback": Callbacks(),
+    "foreach": Loops(),
+    "cleanup": Cleanups(),
+}

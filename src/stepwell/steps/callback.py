@@ -10,7 +10,7 @@ from stepwell.steps.kinds import StepType
 
 TYPE = StepType(
     "Callback",
-    "unbuilt",
+    "callback",
     members=frozenset({"SqsQueueUrl", "OutputParameters", "CacheConfig"}),
     required=("SqsQueueUrl",),
     arguments=lambda _: forms.mapping(forms.FREE),

@@ -18,4 +18,4 @@ def _arguments(_: Models) -> Form:
     return forms.structure({"Resources": resources}, required=("Resources",))
 
 
-TYPE = StepType("Cleanup", "unbuilt", has_properties=False, arguments=_arguments)
+TYPE = StepType("Cleanup", "cleanup", has_properties=False, arguments=_arguments)

@@ -13,7 +13,7 @@ COUNTS = ("InputItemCount", "TotalStepCount", "SucceededStepCount", "FailedStepC
 
 TYPE = StepType(
     "ForEach",
-    "unbuilt",
+    "foreach",
     arguments=lambda _: forms.structure({}),
     properties=lambda _: forms.structure(
         {

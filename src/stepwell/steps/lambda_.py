@@ -10,7 +10,7 @@ from stepwell.steps.kinds import StepType
 
 TYPE = StepType(
     "Lambda",
-    "unbuilt",
+    "lambda",
     members=frozenset({"FunctionArn", "OutputParameters", "CacheConfig"}),
     required=("FunctionArn",),
     arguments=lambda _: forms.mapping(forms.FREE),

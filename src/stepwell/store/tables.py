@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stepwell.store import (
     buckets,
+    callbacks,
     credentials,
     deliveries,
     logs,
@@ -21,6 +22,7 @@ from stepwell.store import (
 
 __all__ = [
     "buckets",
+    "callbacks",
     "credentials",
     "deliveries",
     "logs",

@@ -1,14 +1,15 @@
 """Room gateway/protocols: documents as XML, by shape. In: XML text or a document. Out: the other.
 
 Shared by rest-xml and query. Reading goes through defusedxml (no entities, no external references) and ignores
-namespaces; writing makes text directly, without a tree.
+namespaces; writing makes text directly, without a tree, by closures compiled once per shape.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape
 
@@ -20,10 +21,15 @@ from stepwell.gateway.protocols import texts
 from stepwell.spec.models import Member, Shape
 from stepwell.spec.wording import malformed_xml
 
+Writer: TypeAlias = Callable[[Any], str]
+"""A value as XML."""
+
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters XML 1.0 has no way to write."""
+_REMARKABLE = re.compile(_FORBIDDEN.pattern[:-1] + "\r&<>]")
+"""Those, and the ones that are written otherwise."""
 
 
 def loads(data: bytes) -> Element:
@@ -96,11 +102,7 @@ def _attribute(node: Element, name: str) -> str | None:
 
 def write(shape: Shape, document: Mapping[str, Any], time_format: str) -> str:
     """The members of a structure as elements, without an element around them."""
-    return "".join(
-        _write_member(member, member.wire_name, document[name], time_format)
-        for name, member in shape.members.items()
-        if document.get(name) is not None and not member.location and not member.trait("xmlAttribute")
-    )
+    return _structure(shape, time_format)(document)
 
 
 def element(name: str, content: str, namespace: str | None = None) -> str:
@@ -111,6 +113,8 @@ def element(name: str, content: str, namespace: str | None = None) -> str:
 
 def text(value: str) -> str:
     """`value` as the content of an element; what XML cannot hold becomes a question mark, as on AWS."""
+    if _REMARKABLE.search(value) is None:
+        return value
     return escape(_FORBIDDEN.sub("?", value), {"\r": "&#13;"})
 
 
@@ -118,42 +122,70 @@ def escape_attribute(value: str) -> str:
     return escape(_FORBIDDEN.sub("?", value), {'"': "&quot;", "\r": "&#13;", "\n": "&#10;"})
 
 
-def _write_member(member: Member, name: str, value: Any, time_format: str) -> str:
+@lru_cache(maxsize=4096)
+def _structure(shape: Shape, time_format: str) -> Writer:
+    """Writes the members of a structure that travel as elements."""
+    rules = [
+        (name, _writer(member, member.wire_name, time_format))
+        for name, member in shape.members.items()
+        if not member.location and not member.trait("xmlAttribute")
+    ]
+
+    def write_members(document: Mapping[str, Any]) -> str:
+        found = [(rule, document.get(name)) for name, rule in rules]
+        return "".join([rule(value) for rule, value in found if value is not None])
+
+    return write_members
+
+
+def _writer(member: Member, name: str, time_format: str) -> Writer:
+    """Writes one member as an element of that name. Structures are compiled when they are first met: some recur."""
     shape = member.shape
+    opening, closing = f"<{name}>", f"</{name}>"
     match shape.kind:
+        case "structure" if any(inner.trait("xmlAttribute") for inner in shape.members.values()):
+            return lambda value: (
+                f"<{name}{_attributes(shape, value)}>{_structure(shape, time_format)(value)}{closing}"
+            )
         case "structure":
-            return f"<{name}{_attributes(shape, value)}>{write(shape, value, time_format)}</{name}>"
+            return lambda value: f"{opening}{_structure(shape, time_format)(value)}{closing}"
         case "list":
-            return _write_list(member, name, value, time_format)
+            return _list_writer(member, name, time_format)
         case "map":
-            return _write_map(member, name, value, time_format)
+            return _map_writer(member, name, time_format)
+        case "string":
+            return lambda value: f"{opening}{text(str(value))}{closing}"
+        case "integer" | "long":
+            return lambda value: f"{opening}{value}{closing}"
         case _:
-            return f"<{name}>{text(texts.write(member, value, time_format))}</{name}>"
+            return lambda value: f"{opening}{text(texts.write(member, value, time_format))}{closing}"
 
 
-def _write_list(member: Member, name: str, value: Any, time_format: str) -> str:
+def _list_writer(member: Member, name: str, time_format: str) -> Writer:
     inner = member.shape.element
     if member.trait("flattened"):
         # Clients look for the element's own name where the model gives it one, else for the list's.
-        tag = _named(inner, name)
-        return "".join(_write_member(inner, tag, item, time_format) for item in value)
-    tag = _named(inner, "member")
-    return element(name, "".join(_write_member(inner, tag, item, time_format) for item in value))
+        write_item = _writer(inner, _named(inner, name), time_format)
+        return lambda value: "".join(map(write_item, value))
+    write_item = _writer(inner, _named(inner, "member"), time_format)
+    return lambda value: element(name, "".join(map(write_item, value)))
 
 
-def _write_map(member: Member, name: str, value: Any, time_format: str) -> str:
+def _map_writer(member: Member, name: str, time_format: str) -> Writer:
     shape = member.shape
     flattened = bool(member.trait("flattened"))
-    key_tag, value_tag = _named(shape.key, "key"), _named(shape.value, "value")
-    entries = "".join(
-        element(
-            name if flattened else "entry",
-            element(key_tag, text(key)) + _write_member(shape.value, value_tag, item, time_format),
+    key_tag, entry_tag = _named(shape.key, "key"), name if flattened else "entry"
+    write_item = _writer(shape.value, _named(shape.value, "value"), time_format)
+
+    def write_map(value: Mapping[str, Any]) -> str:
+        entries = "".join(
+            element(entry_tag, element(key_tag, text(key)) + write_item(item))
+            for key, item in value.items()
+            if item is not None
         )
-        for key, item in value.items()
-        if item is not None
-    )
-    return entries if flattened else element(name, entries)
+        return entries if flattened else element(name, entries)
+
+    return write_map
 
 
 def _attributes(shape: Shape, value: Mapping[str, Any]) -> str:

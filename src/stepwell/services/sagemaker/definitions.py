@@ -11,10 +11,11 @@ from functools import lru_cache
 from stepwell.base import times
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, validation
-from stepwell.checks.running import require
+from stepwell.checks.running import findings
 from stepwell.definition.json_text import JSON
 from stepwell.definition.model import Pipeline
 from stepwell.definition.parse import MAXIMUM_LENGTH, parse
+from stepwell.definition.problems import DefinitionError
 from stepwell.definition.resolve import ResolutionError, resolve
 from stepwell.definition.values import StoredValues
 from stepwell.machines.pipeline_execution import Plan, plan_of
@@ -36,8 +37,9 @@ def text_of(call: Call, request: Document) -> str:
 
 def checked(text: str) -> Pipeline:
     """The pipeline of that text; raises one ValidationException with everything that is wrong with it."""
-    pipeline = parsed(text)
-    require(pipeline, models.operation)
+    pipeline, problems = findings(text, models.operation)
+    if problems:
+        raise DefinitionError(problems)
     return pipeline
 
 

@@ -16,7 +16,7 @@ from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker import definitions, idempotency
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.tag_lists import tag_map
-from stepwell.store import resources, steps, tags
+from stepwell.store import callbacks, resources, steps, tags
 from stepwell.store.database import Connection, Transaction
 from stepwell.store.resources import Key, Resource
 
@@ -158,6 +158,7 @@ def delete_pipeline(call: Call, request: Document) -> Document:
                 f"{running.status}. Stop it or wait for it first.",
             )
         steps.remove_of_pipeline(transaction, arn)
+        callbacks.remove_of_pipeline(transaction, arn)
         resources.remove_children(transaction, EXECUTION, call.scope, pipeline.name)
         resources.remove_children(transaction, VERSION, call.scope, pipeline.name)
         resources.remove(transaction, pipeline.key)
