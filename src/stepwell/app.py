@@ -30,7 +30,7 @@ from stepwell.images import catalog
 from stepwell.images.catalog_files import CatalogError
 from stepwell.images.environments import Environments
 from stepwell.launchers.isolation import Isolation, NoIsolationError
-from stepwell.launchers.launcher import Mount
+from stepwell.launchers.launcher import Launcher, Mount
 from stepwell.launchers.process import ProcessLauncher
 from stepwell.presence import Presence
 from stepwell.runtime.announced_events import AnnouncedEventMachine
@@ -78,10 +78,15 @@ class Server:
     root: Credential
 
 
-def build(settings: Settings, endpoint: str, isolation: Callable[[], Isolation]) -> Server:
+def build(
+    settings: Settings,
+    endpoint: str,
+    isolation: Callable[[], Isolation],
+    launcher: Callable[[Isolation], Launcher] = ProcessLauncher,
+) -> Server:
     """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe.
 
-    `isolation` is what jobs are kept apart with; it may raise NoIsolationError.
+    `isolation` is what jobs are kept apart with; it may raise NoIsolationError. `launcher` makes of it what runs them.
     """
     data = settings.data
     database = Database(data / "stepwell.db", durable=settings.durable)
@@ -91,7 +96,7 @@ def build(settings: Settings, endpoint: str, isolation: Callable[[], Isolation])
     ready_role.ensure_ready_role(site)
     environment.install(data / CLIENT_FOLDER)
     door = Door(site)
-    tools = _tools(door, settings, isolation)
+    tools = _tools(door, settings, lambda: launcher(isolation()))
     machines = (
         PipelineExecutionMachine(door),
         JobMachine(site, tools),
@@ -104,7 +109,12 @@ def build(settings: Settings, endpoint: str, isolation: Callable[[], Isolation])
     return Server(site, door, loop, root)
 
 
-def serve(settings: Settings, isolation: Callable[[], Isolation], ready: Callable[[str, Settings], None]) -> int:
+def serve(
+    settings: Settings,
+    isolation: Callable[[], Isolation],
+    ready: Callable[[str, Settings], None],
+    launcher: Callable[[Isolation], Launcher] = ProcessLauncher,
+) -> int:
     """Serve until SIGINT or SIGTERM; `ready` is told the endpoint once requests are accepted.
 
     What the first requests will need is loaded behind that. Raises AlreadyServed and CannotServe. The exit code is 0:
@@ -113,7 +123,7 @@ def serve(settings: Settings, isolation: Callable[[], Isolation], ready: Callabl
     presence.claim(settings.data)
     listening = _listen(settings)
     endpoint = _endpoint(settings.host, listening.getsockname()[1])
-    server = build(settings, endpoint, isolation)
+    server = build(settings, endpoint, isolation, launcher)
     config = uvicorn.Config(
         application(
             server.door,
@@ -152,15 +162,15 @@ def serve(settings: Settings, isolation: Callable[[], Isolation], ready: Callabl
     os._exit(0)
 
 
-def _tools(door: Door, settings: Settings, isolation: Callable[[], Isolation]) -> Tools:
+def _tools(door: Door, settings: Settings, launcher: Callable[[], Launcher]) -> Tools:
     """What jobs are run with. Raises CannotServe when nothing here can keep a job apart."""
     try:
-        launcher = ProcessLauncher(isolation())
+        runs = launcher()
         images = catalog.load(settings.images, strict=settings.strict)
     except (NoIsolationError, CatalogError) as error:
         raise CannotServe(str(error)) from error
     return Tools(
-        launcher,
+        runs,
         images,
         Environments(settings.environments or settings.data / "environments", images.recipes),
         lambda scope: SiteObjects(door, scope),

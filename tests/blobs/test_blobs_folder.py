@@ -104,7 +104,30 @@ def test_a_file_is_taken_as_it_is_now(blobs: Blobs, tmp_path: Path) -> None:
 def test_blobs_join_to_one(blobs: Blobs) -> None:
     names = [blobs.put(part).hash for part in (b"one", b"", b"three")]
     joined = blobs.concatenate(names)
-    assert blobs.path(joined.hash).read_bytes() == b"onethree"
+    assert (blobs.path(joined.hash).read_bytes(), joined.size) == (b"onethree", 8)
+    assert blobs.path(joined.hash).stat().st_mode & 0o777 == 0o400
+    assert blobs.concatenate(names) == joined
+    assert blobs.concatenate(names[::-1]).hash != joined.hash
+
+
+def test_no_blob_can_take_the_name_of_a_concatenation(blobs: Blobs) -> None:
+    names = [blobs.put(part).hash for part in (b"one", b"three")]
+    posing = {blobs.put(separator.join(names).encode()).hash for separator in ("", "+", "\n", ",")}
+    assert blobs.concatenate(names).hash not in posing
+
+
+def test_a_concatenation_of_what_is_not_there_leaves_nothing(blobs: Blobs) -> None:
+    with pytest.raises(FileNotFoundError):
+        blobs.concatenate([blobs.put(TEXT).hash, "0" * 64])
+    assert list(blobs.incoming.iterdir()) == []
+
+
+def test_a_name_from_elsewhere_is_not_computed_again(blobs: Blobs) -> None:
+    with blobs.writer(["md5"], is_named=True) as writer:
+        writer.write(TEXT)
+        blob = writer.commit(NAME)
+    assert blobs.path(NAME).read_bytes() == TEXT
+    assert blob.digests == {"md5": hashlib.md5(TEXT).digest()}
 
 
 def test_a_stretch_becomes_a_blob(blobs: Blobs) -> None:

@@ -128,9 +128,8 @@ def test_an_announcement_stands_and_falls_with_its_transaction(site: Site) -> No
         announcements.pipeline_execution_changed(
             site, transaction, row("pipeline-execution", "e", "Executing", "P"), None, END
         )
-        announcements.pipeline_step_changed(
-            site, transaction, Step(EXECUTION, "S", "Starting", 1, START), "Training", None, END
-        )
+        begun = announcements.StepChange(Step(EXECUTION, "S", "Starting", 1, START), "Training", None)
+        announcements.pipeline_steps_changed(site, transaction, EXECUTION, [begun], END)
     with site.database.read() as connection:
         subjects = work.ready(connection, END, 10)
         found = [outbox.find(connection, subject) for subject in subjects]

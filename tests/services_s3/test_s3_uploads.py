@@ -57,7 +57,8 @@ def test_parts_become_one_object(s3: S3, bucket: str, site: Site) -> None:
     head = s3("HeadObject", Bucket=bucket, Key="key")
     assert (head["ContentLength"], head["ContentType"], head["Metadata"]) == (len(whole), "text/csv", {"a": "b"})
     assert head["TagCount"] == 1
-    assert site.blobs.path(hashlib.sha256(whole).hexdigest()).exists()
+    names = [hashlib.sha256(body).hexdigest() for _, body in sorted(bodies.items())]
+    assert site.blobs.path(site.blobs.concatenate(names).hash).read_bytes() == whole
     assert s3("ListMultipartUploads", Bucket=bucket)["Uploads"] == []
     assert s3.code("ListParts", **where) == "NoSuchUpload"
 

@@ -1,5 +1,8 @@
 """Room blobs: the folder of blobs. In: bytes, or a file. Out: a Blob, named by the SHA-256 of its bytes.
 
+A concatenation is named after its parts' names instead, so that joining need not look at a byte: a name still stands
+for the same bytes always, but the same bytes may stand under a second name.
+
 A blob is written to `incoming/` and renamed to its name when complete, so whatever stands under a name is whole,
 also after kill -9. The same bytes are kept once. Blobs are read-only and their owner's alone; nobody outside gets
 a hard link to one, because a job that runs as root could write through it: `place` clones (copy on write) or copies.
@@ -12,10 +15,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,11 +50,12 @@ class BlobWriter:
     __slots__ = ("_digests", "_file", "_folder", "_temporary", "size")
 
     def __init__(self, folder: Blobs, algorithms: Iterable[str]) -> None:
+        """`algorithms` holds NAMING, or `commit` must be told the name."""
         descriptor, name = tempfile.mkstemp(dir=folder.incoming)
         self._folder = folder
         self._temporary = name
         self._file = os.fdopen(descriptor, "wb", buffering=0)
-        self._digests = {algorithm: digests.fresh(algorithm) for algorithm in {NAMING, *algorithms}}
+        self._digests = {algorithm: digests.fresh(algorithm) for algorithm in set(algorithms)}
         self.size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -62,6 +67,12 @@ class BlobWriter:
         while view:
             view = view[self._file.write(view) :]
 
+    def append(self, source: BinaryIO) -> None:
+        """Append the rest of a file, unseen: only for a writer that computes no checksums."""
+        assert not self._digests
+        _copy(source, self._file)
+        self.size = self._file.tell()
+
     def digest(self, algorithm: str) -> bytes:
         """The checksum of what was written so far; one that was not asked for is computed by reading it again."""
         if algorithm not in self._digests:
@@ -71,10 +82,10 @@ class BlobWriter:
                     late.update(piece)
         return self._digests[algorithm].digest()
 
-    def commit(self) -> Blob:
-        """Keep what was written, under its name."""
+    def commit(self, name: str | None = None) -> Blob:
+        """Keep what was written, under its name, which may be known from elsewhere."""
         found = {algorithm: digest.digest() for algorithm, digest in self._digests.items()}
-        name = found[NAMING].hex()
+        name = name or found[NAMING].hex()
         os.fchmod(self._file.fileno(), 0o400)
         self._file.close()
         self._folder.adopt(Path(self._temporary), name)
@@ -105,9 +116,10 @@ class Blobs:
         weakref.finalize(self, os.close, lock)
         self._sweep(lock)
 
-    def writer(self, algorithms: Iterable[str] = ()) -> BlobWriter:
-        """A new blob; `algorithms` are checksums to compute besides its name."""
-        return BlobWriter(self, algorithms)
+    def writer(self, algorithms: Iterable[str] = (), *, is_named: bool = False) -> BlobWriter:
+        """A new blob; `algorithms` are checksums to compute besides its name. With `is_named` somebody else computes
+        the SHA-256 of the same bytes, and `commit` is told."""
+        return BlobWriter(self, algorithms if is_named else (NAMING, *algorithms))
 
     def put(self, data: bytes, algorithms: Iterable[str] = ()) -> Blob:
         """Keep these bytes."""
@@ -122,14 +134,14 @@ class Blobs:
                 writer.write(piece)
             return writer.commit()
 
-    def concatenate(self, hashes: Iterable[str], algorithms: Iterable[str] = ()) -> Blob:
-        """Keep the bytes of these blobs, one after the other, as one blob."""
-        with self.writer(algorithms) as writer:
-            for part in hashes:
+    def concatenate(self, names: Sequence[str]) -> Blob:
+        """Keep the bytes of these blobs, one after the other, as one blob. Its name follows from theirs."""
+        with self.writer(is_named=True) as writer:
+            for part in names:
                 with self.open(part) as source:
-                    for piece in _pieces(source):
-                        writer.write(piece)
-            return writer.commit()
+                    writer.append(source)
+            # another hash than NAMING: else a blob that spells these names out would have the same name
+            return writer.commit(hashlib.blake2b("+".join(names).encode(), digest_size=32).hexdigest())
 
     def add_slice(self, stretch: FileSlice, algorithms: Iterable[str] = ()) -> Blob:
         """Keep a stretch of a file as a blob of its own."""

@@ -15,6 +15,7 @@ COMMANDS = {
     "env": "print the shell exports that point SDKs and the AWS CLI at the server",
     "run": "run a command against the server, starting one if none runs",
     "logs": "print the log of a job",
+    "explain": "say why each step of an execution ran, or did not have to",
     "validate": "say what is wrong with a pipeline definition, before anything runs",
     "coverage": "print which operations and step types this version does",
     "demo": "run the main job: a churn pipeline written with the SageMaker SDK",

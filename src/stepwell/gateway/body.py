@@ -99,8 +99,10 @@ class BodyStream:
     ) -> None:
         self.length = length
         """Bytes of the payload, where the client declared them."""
+        self.is_hashed = sha256 is not None
+        """The payload's hash was signed, so it is computed here: nobody need do it again."""
         self.sha256: str | None = None
-        """The payload's hash, hexadecimal: at the end, and only if it was signed and therefore computed."""
+        """That hash, hexadecimal, at the end."""
         self._source = source
         self._declared_sha256 = sha256
         self._hash = hashlib.sha256() if sha256 is not None else None

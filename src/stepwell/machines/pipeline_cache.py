@@ -16,6 +16,9 @@ from stepwell.definition.json_text import JSON
 DATA = "S3Data"
 """Beside the key attributes: S3 URI -> digest of what lies there. Decides only where content is compared."""
 
+_WRITTEN = frozenset({"CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations"})
+"""Attributes whose URIs a job writes to."""
+
 
 def attributes(request: Document, paths: Sequence[str]) -> Document:
     """What `request` holds at these dotted paths; members it lacks are left out."""
@@ -38,7 +41,17 @@ def digest(pipeline: str, step: str, type_: str, key: Document) -> str:
 
 def data_uris(key: Document) -> list[str]:
     """Every S3 URI among the key attributes, once, in order: what a job with that key reads."""
-    return sorted({text for text in _texts(key) if text.startswith("s3://")})
+    read = (value for name, value in key.items() if name not in _WRITTEN)
+    found = (data_uri(text) for value in read for text in _texts(value))
+    return sorted({uri for uri in found if uri is not None})
+
+
+def data_uri(value: object) -> str | None:
+    """The S3 URI that a value is, if it is one. The SDKs write hyperparameters as JSON, so it may stand in quotes."""
+    if not isinstance(value, str):
+        return None
+    bare = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+    return bare if bare.startswith("s3://") else None
 
 
 def differences(before: JSON, after: JSON, pointer: str = "") -> Iterator[str]:

@@ -21,6 +21,7 @@ from stepwell.runtime import pipeline_sessions, step_cache, step_instants, step_
 from stepwell.runtime.pipeline_sessions import Change, Session
 from stepwell.runtime.step_contexts import Context, LeaseLost, Performer, Prepared
 from stepwell.runtime.step_kinds import PERFORMERS
+from stepwell.services.events import announcements
 from stepwell.services.registry import Door
 from stepwell.services.sagemaker import pipeline_executions
 from stepwell.steps import reasons
@@ -245,6 +246,7 @@ class _Look:
             if row is not None:
                 ended = row.with_changes(now, status=effect.status, FailureReason=effect.reason)
                 resources.save(transaction, ended)
+                announcements.pipeline_execution_changed(self._context.door.site, transaction, ended, row.status, now)
             signals.clear(transaction, session.arn)
             work.finish(transaction, self._held)
         return False
@@ -265,6 +267,9 @@ class _Look:
             steps.save_all(transaction, session.pending.values())
             for write in session.writes:
                 write(transaction)
+            announcements.pipeline_steps_changed(
+                self._context.door.site, transaction, session.arn, session.changes, clock.now()
+            )
             signals.remove(transaction, self._told)
             if finish:
                 signals.clear(transaction, session.arn)
@@ -273,6 +278,7 @@ class _Look:
                 work.release(transaction, self._held, due)
         session.pending.clear()
         session.writes.clear()
+        session.changes.clear()
         self._told.clear()
 
 

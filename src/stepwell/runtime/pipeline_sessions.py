@@ -22,6 +22,7 @@ from stepwell.machines import pipeline_events as events
 from stepwell.machines import pipeline_execution as machine
 from stepwell.machines.pipeline_execution import Execution, StepState
 from stepwell.machines.pipeline_state import Turn
+from stepwell.services.events.announcements import StepChange
 from stepwell.services.sagemaker import definitions, pipeline_executions
 from stepwell.store import resources, steps
 from stepwell.store.database import Transaction
@@ -59,6 +60,8 @@ class Session:
     """Rows that have changed and are not written yet."""
     writes: list[Callable[[Transaction], None]] = field(default_factory=list)
     """What else goes into the transaction that writes them."""
+    changes: list[StepChange] = field(default_factory=list)
+    """What the world is told in that transaction."""
     known: dict[str, Document] = field(default_factory=dict)
 
     def defined(self, step: str) -> DefinedStep:
@@ -69,6 +72,10 @@ class Session:
     def note(self, change: Change, made: str | None) -> None:
         """The step has come further: in memory at once, in the database with the next transaction."""
         step = change.step
+        standing = self.steps.get(step.name)
+        previous = standing.status if standing else None
+        if step.status != previous:
+            self.changes.append(StepChange(step, self.defined(step.name).type, previous))
         machine.advance(self.execution, _event(self, step))
         if made and step.status in machine.ACTIVE:
             self.made[made] = step.name

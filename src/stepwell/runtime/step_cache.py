@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stepwell.base.documents import Document
 from stepwell.machines import pipeline_cache as cache
 from stepwell.runtime.step_contexts import Context, Prepared
 from stepwell.services.sagemaker.pipelines import pipeline_arn
 from stepwell.steps import cache_keys
-from stepwell.store import steps
+from stepwell.store import object_digests, steps
 from stepwell.store.steps import Step
 
 
@@ -23,7 +24,7 @@ def keyed(context: Context, step: Step, prepared: Prepared) -> Step:
     attributes = cache.attributes(prepared.key_source, paths)
     arn = pipeline_arn(session.scope, session.row.key.parent)
     key = cache.digest(arn, step.name, defined.type, attributes)
-    return replace(step, cache_key=key, attributes=attributes)
+    return replace(step, cache_key=key, attributes={**attributes, **_data(context, step, attributes)})
 
 
 def hit(context: Context, step: Step, now: float) -> Step | None:
@@ -38,3 +39,14 @@ def hit(context: Context, step: Step, now: float) -> Step | None:
         return None
     taken = replace(step, metadata=found.metadata, source=found.execution, cache_key=None)
     return taken.with_end("Succeeded", now, properties=found.properties)
+
+
+def _data(context: Context, step: Step, attributes: Document) -> Document:
+    """What lies under the URIs of a step that may be cached, for those who ask later why it ran."""
+    config = context.defined(step).cache
+    uris = cache.data_uris(attributes) if config is not None and config.enabled else []
+    if not uris:
+        return {}
+    with context.door.site.database.read() as connection:
+        found = {uri: object_digests.of_uri(connection, context.session.scope.account, uri) for uri in uris}
+    return {cache.DATA: {uri: digest for uri, digest in found.items() if digest is not None}}

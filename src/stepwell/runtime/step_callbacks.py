@@ -89,6 +89,8 @@ class Callbacks:
         return Change(stopping)
 
     def made(self, context: Context, step: Step) -> str | None:
+        """The token."""
+        del context
         return step.metadata["Callback"]["CallbackToken"] if "Callback" in step.metadata else None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stepwell.base.documents import Document
+from stepwell.definition.expressions import Tree
 from stepwell.definition.json_text import JSON
 from stepwell.definition.loops import Selector, items_of
 from stepwell.definition.paths import PathError, get_through_text
@@ -31,7 +32,7 @@ class Loops:
     def prepare(self, context: Context, step: Step, now: float) -> Prepared:
         loop, values = context.defined(step).loop, context.values(step, now)
         assert loop is not None
-        given = list(loop.items) if isinstance(loop.items, tuple) else loop.items
+        given: Tree = [*loop.items] if isinstance(loop.items, tuple) else loop.items
         items = items_of(resolve(given, values))
         if items is None:
             raise ResolutionError("IterableItems must come to a JSON list.")
@@ -55,7 +56,9 @@ class Loops:
         return Change(replace(step, status="Stopping"))
 
     def made(self, context: Context, step: Step) -> str | None:
+        """Nobody signals anything."""
         del context, step
+        return None
 
 
 def turn_of(loop: Step, body: str, index: int) -> Document:
@@ -108,5 +111,5 @@ def _number(selector: Selector, properties: JSON, index: int) -> float:
         raise ResolutionError(f"Selector: {selector.field} is no number in turn {index}.") from error
 
 
-def _text(item: JSON) -> str:
+def _text(item: object) -> str:
     return item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))

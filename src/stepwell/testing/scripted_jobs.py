@@ -21,7 +21,10 @@ RUNNING = ("InProgress", "Stopping")
 
 
 class ScriptedJobs:
-    """`outcome` says of a job's name how it will end: Completed or Failed. `created` counts successful creations."""
+    """`outcome` says of a job's name how it will end: Completed, Failed, or the FailureReason it fails with.
+
+    `created` holds the names of successful creations.
+    """
 
     def __init__(self, outcome: Callable[[str], str]) -> None:
         self._outcome = outcome
@@ -43,11 +46,14 @@ class ScriptedJobs:
 
     def end(self, site: Site, job: Resource, now: float) -> None:
         """Let one job end, and wake its execution in the same transaction."""
-        status = "Stopped" if job.status == "Stopping" else self._outcome(job.name)
+        outcome = "Stopped" if job.status == "Stopping" else self._outcome(job.name)
+        status, _, reason = outcome.partition(":")
+        if reason:
+            status, reason = "Failed", outcome
         execution = next(tag["Value"] for tag in job.document["Tags"] if tag["Key"] == EXECUTION_TAG)
         with site.database.write() as transaction:
             resources.save(
-                transaction, job.with_changes(now, status=status, FailureReason="AlgorithmError: scripted")
+                transaction, job.with_changes(now, status=status, FailureReason=reason or "AlgorithmError: scripted")
             )
             arn = _arn(Scope(job.key.account, job.key.region), job.name)
             site.wake(transaction, "pipeline-execution", execution, now, about=arn)

@@ -6,7 +6,8 @@ that did not happen. Where no rule listens, the price is one look-up: details ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
@@ -22,6 +23,15 @@ JOB_NOUNS = {
     "training-job": ("SageMaker Training Job State Change", details.training_job),
     "processing-job": ("SageMaker Processing Job State Change", details.processing_job),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StepChange:
+    """A step as it is now, the type its definition gives it, and its status before (None: it has begun)."""
+
+    step: Step
+    type: str
+    previous: str | None
 
 
 def pipeline_execution_changed(
@@ -42,21 +52,19 @@ def pipeline_execution_changed(
     )
 
 
-def pipeline_step_changed(
-    site: Site, transaction: Transaction, step: Step, step_type: str, previous: str | None, now: float
+def pipeline_steps_changed(
+    site: Site, transaction: Transaction, execution: str, changes: Iterable[StepChange], now: float
 ) -> None:
-    """A step has begun (`previous` None) or has another status. `step_type` is the definition's: Training."""
-    _, _, _, region, account, _ = step.execution.split(":", 5)
-    pipeline = step.execution.partition("/execution/")[0]
-    _announce(
-        site,
-        transaction,
-        Scope(account, region),
-        "SageMaker Model Building Pipeline Execution Step Status Change",
-        [pipeline, step.execution],
-        lambda: details.pipeline_step(step, step_type, pipeline, previous),
-        now,
-    )
+    """Steps of the execution of that ARN have begun or have other statuses: one look-up for all of them."""
+    _, _, _, region, account, _ = execution.split(":", 5)
+    scope, pipeline = Scope(account, region), execution.partition("/execution/")[0]
+    if not outbox.is_heard(transaction.connection, scope):
+        return
+    told = "SageMaker Model Building Pipeline Execution Step Status Change"
+    for change in changes:
+        detail = details.pipeline_step(change.step, change.type, pipeline, change.previous)
+        outbox.emit(transaction, scope, SOURCE, told, [pipeline, execution], detail, now)
+    transaction.on_commit(site.roused)
 
 
 def job_changed(site: Site, transaction: Transaction, job: Resource, now: float) -> None:

@@ -22,7 +22,10 @@ LARGEST = 5 << 30
 
 
 class Body(Protocol):
-    """A stream of the gateway's. `length` is None when the client did not say; `trailers` are complete at the end."""
+    """A stream of the gateway's. `length` is None when the client did not say; `trailers` are complete at the end.
+
+    One with `is_hashed` computes the SHA-256 of the whole, which was signed: `sha256` has it at the end.
+    """
 
     @property
     def length(self) -> int | None: ...
@@ -72,12 +75,13 @@ def receive(blobs: Blobs, request: Document, also: Iterable[str] = ()) -> Receiv
     length = body.length
     if length is not None and length > LARGEST:
         raise faults.entity_too_large(length, LARGEST)
-    with blobs.writer({"md5", *wanted}) as writer:
+    is_hashed: bool = getattr(body, "is_hashed", False)
+    with blobs.writer({"md5", *wanted}, is_named=is_hashed) as writer:
         _pour(body, writer, length)
         stated |= checksums.in_trailers(body.trailers)
         found = {name: writer.digest(name) for name in {"md5", *wanted, *stated}}
         _compare(md5, stated, found)
-        blob = writer.commit()
+        blob = writer.commit(getattr(body, "sha256", None))
     return Received(blob, checksums.full(found, sorted({*wanted, *stated})))
 
 

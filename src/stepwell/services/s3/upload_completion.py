@@ -1,7 +1,7 @@
 """Room services/s3: the end of a multipart upload. In: the parts that the client names. Out: one object.
 
-The parts are joined into one blob, named by the hash of the whole: their bytes are read once more, and in return an
-object is one file for everyone who stages, hashes or compares it (docs/decisions). Completing again what is
+The parts are joined into one blob, by the kernel and without reading them again; in return for the copy an object is
+one file for everyone who stages, hashes or compares it (docs/decisions). Completing again what is
 completed answers the same, so a client that lost the answer may ask again.
 """
 
@@ -98,7 +98,7 @@ def _joined(call: Call, request: Document, upload: Upload, parts: list[UploadedP
         )
     checksum = _checksum(request, upload, parts)
     blobs = call.site.blobs
-    name = parts[0].blob if len(parts) == 1 else blobs.concatenate(part.blob for part in parts).hash
+    name = parts[0].blob if len(parts) == 1 else blobs.concatenate([part.blob for part in parts]).hash
     etag = f"{hashlib.md5(b''.join(bytes.fromhex(part.etag) for part in parts)).hexdigest()}-{len(parts)}"
     kept = {n: value for n, value in upload.document.items() if not n.startswith("Checksum")}
     document = {**kept, **descriptions.compact(checksum=checksum), "parts": len(parts), "upload": upload.id}

@@ -15,6 +15,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import not_found, validation
 from stepwell.definition.parameters import listed, resolve_parameters
 from stepwell.services import paging
+from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker import definitions, idempotency, pipelines, selective_executions
 from stepwell.services.sagemaker.identities import user_context
@@ -103,6 +104,7 @@ def start_pipeline_execution(call: Call, request: Document) -> Document:
             return {"PipelineExecutionArn": full_arn}
         steps.save_all(transaction, _reused(transaction.connection, call, request, version, full_arn))
         resources.add(transaction, execution)
+        announcements.pipeline_execution_changed(call.site, transaction, execution, None, call.now)
         _note_start(transaction, call, pipeline.key, version.key, full_arn)
         call.site.wake(transaction, MACHINE, full_arn, call.now)
     return {"PipelineExecutionArn": full_arn}
@@ -180,6 +182,7 @@ def stop_pipeline_execution(call: Call, request: Document) -> Document:
         if execution.status == "Executing":
             stopping = execution.with_changes(call.now, status="Stopping", LastModifiedBy=user_context(call.scope))
             resources.save(transaction, stopping)
+            announcements.pipeline_execution_changed(call.site, transaction, stopping, execution.status, call.now)
             call.site.wake(transaction, MACHINE, execution_arn(call.scope, execution), call.now)
         elif execution.status != "Stopping":
             raise validation(f"Only an execution that is Executing can be stopped. '{arn}' is {execution.status}.")
@@ -211,6 +214,7 @@ def retry_pipeline_execution(call: Call, request: Document) -> Document:
         )
         steps.remove(transaction, arn, [row.name for row in unfinished])
         resources.save(transaction, changed)
+        announcements.pipeline_execution_changed(call.site, transaction, changed, execution.status, call.now)
         call.site.wake(transaction, MACHINE, arn, call.now)
     return {"PipelineExecutionArn": arn}
 

@@ -1,0 +1,38 @@
+"""Room store: what lies under an S3 URI, as one digest. In: a URI. Out: equal texts for equal bytes, or None.
+
+A URI stands for every key that begins with it, as it does for the input of a job. The digest covers the keys behind
+the URI and their blobs, whose names are the hashes of their bytes: nothing is read, and data that only moved to
+another bucket or prefix has the digest it had.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Connection, select
+
+from stepwell.store import buckets, objects
+from stepwell.store.object_listing import between, end_of
+from stepwell.store.objects import table
+
+MOST_OBJECTS = 100_000
+"""What is larger has no digest: whoever asks is waiting."""
+
+
+def of_uri(connection: Connection, account: str, uri: str) -> str | None:
+    """The digest of what lies there now; None: nothing, too much, or a bucket of another account."""
+    name, _, prefix = uri.removeprefix("s3://").partition("/")
+    bucket = buckets.find(connection, name)
+    if bucket is None or bucket.account != account:
+        return None
+    wanted = (table.c.bucket == bucket.id, objects.IS_LISTED, *between(table.c.key, prefix, end_of(prefix)))
+    query = select(table.c.key, table.c.blob).where(*wanted).order_by(table.c.key).limit(MOST_OBJECTS + 1)
+    rows = connection.execute(query).all()
+    if not 0 < len(rows) <= MOST_OBJECTS:
+        return None
+    found = hashlib.sha256()
+    for key, blob in rows:
+        # the length says where the key ends: a key may hold anything
+        text = key[len(prefix) :].lstrip("/").encode()
+        found.update(b"%d:%s%s\n" % (len(text), text, blob.encode()))
+    return found.hexdigest()
