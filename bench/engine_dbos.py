@@ -1,4 +1,4 @@
-"""The graphs in DBOS on SQLite, in two forms: as steps of one workflow, and each step as a queued workflow of its own.
+"""The graphs in DBOS on SQLite, in two forms: as steps of one workflow, and each step as a workflow of its own.
 
 In: a workload's name, a folder and the form, on the command line, and a line on standard input when to begin. Out:
 "ready" and "done". Runs in DBOS's own environment. Either form writes down each step's end before the next begins;
@@ -46,13 +46,12 @@ def job(name: str) -> str:
 
 @DBOS.workflow()
 def as_workflows() -> int:
-    """Wave by wave: a workflow is queued when all those of its needs have been waited for."""
-    queue = DBOS.retrieve_queue("bench")
+    """Wave by wave: workflows are started once all those that they need have been waited for."""
     left = dict(GRAPH)
     ended: set[str] = set()
     while left:
         wave = [name for name, needs in left.items() if ended.issuperset(needs)]
-        for handle in [queue.enqueue(job, name) for name in wave]:
+        for handle in [DBOS.start_workflow(job, name) for name in wave]:
             ended.add(handle.get_result())
         left = {name: needs for name, needs in left.items() if name not in ended}
     return len(GRAPH)
@@ -67,6 +66,5 @@ def run() -> None:
 if __name__ == "__main__":
     DBOS(config={"name": "bench", "system_database_url": URL, "log_level": "ERROR", "run_admin_server": False})
     DBOS.launch()
-    DBOS.register_queue("bench", worker_concurrency=16, polling_interval_sec=0.05)
     engine_turns.take(run)
     DBOS.destroy()

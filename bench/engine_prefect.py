@@ -19,10 +19,11 @@ os.environ |= {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
 }
 
-import engine_turns  # noqa: E402  Prefect reads its settings when it is imported
-from engine_workloads import WORKLOADS, Graph  # noqa: E402
-from prefect import flow, task  # noqa: E402
-from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+# after the settings, which Prefect reads when it is imported
+import engine_turns
+from engine_workloads import WORKLOADS, Graph
+from prefect import flow, task
+from prefect.task_runners import ThreadPoolTaskRunner
 
 
 @task

@@ -1,4 +1,6 @@
-"""How a peer's program and the benchmark take turns. In: a function that runs the graph. Out: lines on standard output.
+"""How a peer's program and the benchmark take turns.
+
+In: a function that runs the graph. Out: lines on standard output.
 
 The program says "ready" once everything is imported and started, begins when a line comes, says "done", and stays (so
 that the processor time of its processes can still be read) until the next line or the end of its input.

@@ -1,4 +1,7 @@
-"""The five graphs on which engines are compared. In: nothing. Out: for each, its steps and what each waits for."""
+"""The graphs on which engines are measured. In: nothing. Out: for each, its steps and what each waits for.
+
+Every peer's program reads this file in its own environment, so it needs nothing but Python.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ Graph = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One graph. `is_cached`: it is run once before, and every step then has an earlier result."""
+    """One graph. `is_cached`: it is run once before, and every step then has an earlier result. `is_instant`: its
+    steps are decided by the engine itself, no job runs."""
 
     name: str
     words: str
     graph: Callable[[], Graph]
     is_cached: bool = False
+    is_instant: bool = False
 
 
 def chain(length: int) -> Graph:
@@ -45,5 +50,7 @@ WORKLOADS: Mapping[str, Workload] = {
         Workload("W3", "20 layers of 25, each step on 3 of the layer before", lambda: layers(20, 25, 3)),
         Workload("W4", "10,000 independent steps and a join", lambda: fan(10_000)),
         Workload("W5", "W2 again, every result taken from the cache", lambda: fan(500), is_cached=True),
+        Workload("I1", "chain of 200 conditions", lambda: chain(200), is_instant=True),
+        Workload("I2", "500 independent conditions and a join", lambda: fan(500), is_instant=True),
     )
 }

@@ -1,4 +1,4 @@
-"""`make bench`: Stepwell and moto measured side by side in one run, then what only Stepwell does.
+"""`make bench`: Stepwell beside moto in one run, what only Stepwell does, and its engine beside other engines.
 
 In: this checkout installed in the running interpreter. Out: tables on standard output, and nothing else; the exit
 code says that the measurements were made, not that they are good. README.md beside this file explains the figures.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import engine
 import jobs
 import peers
 from calls import Case, cases, create_bucket
@@ -137,7 +138,7 @@ def span_table(title: str, spans: jobs.Spans) -> Table:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("start", "calls", "jobs"), help="measure this part alone")
+    parser.add_argument("--only", choices=("start", "calls", "jobs", "engine"), help="measure this part alone")
     parser.add_argument("--jobs", type=int, default=20, help="how many trivial jobs to run")
     options = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
@@ -163,6 +164,8 @@ def main() -> int:
                 show_jobs(console, alone, options.jobs)
             finally:
                 alone.stop()
+        if options.only in (None, "engine"):
+            engine.show(console)
     return 0
 
 

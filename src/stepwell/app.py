@@ -86,7 +86,8 @@ def build(
 ) -> Server:
     """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe.
 
-    `isolation` is what jobs are kept apart with; it may raise NoIsolationError. `launcher` makes of it what runs them.
+    `isolation` is what jobs are kept apart with; it may raise NoIsolationError. `launcher` makes of it what
+    runs them.
     """
     data = settings.data
     database = Database(data / "stepwell.db", durable=settings.durable)
@@ -251,9 +252,10 @@ def _listen(settings: Settings) -> socket.socket:
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CannotServe(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            f"cannot listen on {settings.host} port {settings.port}: {reason}. "
             "Choose another with --port (0 picks a free one)."
         ) from error
     return listening

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from served import ROLE, Server, ended_execution
 pytestmark = pytest.mark.contract
 
 CACHE = {"Enabled": True, "ExpireAfter": "P1D"}
-GET = "Get"
 
 
 def processing(name: str, **members: Any) -> dict[str, Any]:
@@ -29,7 +27,7 @@ def processing(name: str, **members: Any) -> dict[str, Any]:
             "ImageUri": "python:3.11",
             "ContainerEntrypoint": ["/bin/sh", "/opt/ml/processing/code/run.sh"],
         },
-        "Environment": {"COLOUR": {GET: "Parameters.Colour"}},
+        "Environment": {"COLOUR": {"Get": "Parameters.Colour"}},
         "ProcessingInputs": [read("code", "Code"), read("data", "Data")],
         "RoleArn": ROLE,
     }
@@ -38,7 +36,7 @@ def processing(name: str, **members: Any) -> dict[str, Any]:
 
 def read(name: str, parameter: str) -> dict[str, Any]:
     place = {
-        "S3Uri": {GET: f"Parameters.{parameter}"},
+        "S3Uri": {"Get": f"Parameters.{parameter}"},
         "LocalPath": f"/opt/ml/processing/{name}",
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
@@ -61,7 +59,7 @@ DEFINITION = {
             "Type": "Condition",
             "Arguments": {
                 "Conditions": [
-                    {"Type": "Equals", "LeftValue": {GET: "Parameters.Colour"}, "RightValue": "never"},
+                    {"Type": "Equals", "LeftValue": {"Get": "Parameters.Colour"}, "RightValue": "never"},
                 ],
                 "IfSteps": [processing("Untaken", CacheConfig=CACHE)],
                 "ElseSteps": [],
@@ -109,11 +107,6 @@ class Explained:
         return str(ended["PipelineExecutionArn"])
 
 
-@pytest.fixture(scope="module")
-def pipeline(server: Server) -> Iterator[Explained]:
-    return iter([Explained(server)])  # type: ignore[return-value]
-
-
 def test_the_life_of_a_cache(server: Server) -> None:
     pipeline = Explained(server)
     first = pipeline.run()
@@ -132,7 +125,9 @@ def test_the_life_of_a_cache(server: Server) -> None:
     assert (hit["earlier"]["differences"], hit["earlier"]["changed_data"]) == ([], [])
 
     pipeline.put("two/run.sh", b"exit 0\n")
-    moved = told(pipeline.data, pipeline.run(Code="s3://explained/two/run.sh"), "Cached")["Cached"]
+    arn = pipeline.run(Code="s3://explained/two/run.sh")
+    moved = told(pipeline.data, arn, "Cached")["Cached"]
+    assert "the bytes are the same: only the URI changed" in asked(pipeline.data, arn).stdout
     assert (moved["verdict"], moved["earlier"]["execution"]) == ("miss", first)
     assert moved["earlier"]["differences"] == [
         {
@@ -152,17 +147,16 @@ def test_the_life_of_a_cache(server: Server) -> None:
         ("/ProcessingInputs/0/S3Input/S3Uri", "changed"),
     ]
     assert other["earlier"]["changed_data"] == ["s3://explained/data"]
+    assert told(pipeline.data, "explained")["Cached"] == other, "a pipeline's name is its latest execution"
+    page = asked(pipeline.data, "explained", "Cached").stdout
+    assert "Did you mean 'Cached'?" in asked(pipeline.data, "explained", "Cachd").stderr
+    assert "        - red\n        + blue\n" in page
+    assert "the bytes changed too" in page
 
-    stale = told(pipeline.data, "explained")["Cached"]
-    assert stale == other, "a pipeline's name is its latest execution"
     stale = told(pipeline.data, pipeline.run())["Cached"]
     assert stale["verdict"] == "hit"
-    assert stale["because"].endswith("but data has changed since under the same URI")
+    assert stale["because"].endswith("; its data has changed since")
     assert stale["earlier"]["changed_data"] == ["s3://explained/data"]
-
-    pages = [asked(pipeline.data, f"explained/{arn.rpartition('/')[2]}") for arn in (first, second)]
-    pages += [asked(pipeline.data, "explained"), asked(pipeline.data, "explained", "Cached")]
-    Path("/tmp/explain/pages").write_text("\n=====\n".join(page.stdout + page.stderr for page in pages))
 
 
 def test_what_does_not_exist(server: Server, tmp_path: Path) -> None:

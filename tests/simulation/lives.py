@@ -27,7 +27,7 @@ def definitions(draw: some.DrawFn) -> list[dict[str, Any]]:
     for number in range(draw(some.integers(1, 7))):
         earlier = [step["Name"] for step in steps if step["Type"] != "Fail"]
         chosen = draw(some.lists(some.sampled_from(earlier), max_size=3, unique=True)) if earlier else []
-        type_ = draw(some.sampled_from(["Processing"] * 7 + ["Condition", "Fail", "ForEach"]))
+        type_ = draw(some.sampled_from(["Processing"] * 6 + ["Condition", "Condition", "Fail", "ForEach"]))
         step: dict[str, Any] = {
             "Name": f"S{number}",
             "Type": type_,
@@ -78,21 +78,31 @@ class Lives(RuleBasedStateMachine):
     """`world` is set by the test: making a database costs more than a life in it."""
 
     world: World
+    is_called = False
+    """Whether users call while it runs; only lives without calls can be compared with calm ones."""
 
     @initialize(
         steps=definitions(),
         limit=some.sampled_from([None, None, 1, 2]),
         failing=some.sampled_from([0.0, 0.0, 0.3, 0.6]),
+        luck=some.integers(0, 99),
+        is_called=some.booleans(),
     )
-    def start(self, steps: list[dict[str, Any]], limit: int | None, failing: float) -> None:
-        self.world.begin(failing)
+    def start(
+        self, steps: list[dict[str, Any]], limit: int | None, failing: float, luck: int, is_called: bool
+    ) -> None:
+        self.is_called = is_called
+        self.world.begin(failing, luck)
         try:
             self.world.create(steps)
         except Fault:  # such as a step that needs both branches of a condition: not ours to run
             self.world.create([{"Name": "S0", "Type": "Processing", "Arguments": processing()}])
         self.world.start(limit)
 
-    @rule(worker=some.integers(0, 1), deaths=some.lists(some.sampled_from(["", "", "", "die", "stall"]), max_size=6))
+    @rule(
+        worker=some.integers(0, 1),
+        deaths=some.lists(some.sampled_from(["", "", "", "", "", "die", "stall"]), max_size=14),
+    )
     def look(self, worker: int, deaths: list[str]) -> None:
         for run in self.world.runs:
             left = iter(deaths)
@@ -103,6 +113,7 @@ class Lives(RuleBasedStateMachine):
                         raise Crash
                     case "stall" if may_stall:
                         self.world.overtake(run, 1 - worker)
+                        invariants.check(self.world, run)
 
             self.world.look(run, worker, fate)
 
@@ -116,13 +127,14 @@ class Lives(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.now += seconds
 
-    @precondition(lambda self: any(run.status == "Executing" for run in self.world.runs))
+    @precondition(lambda self: self.is_called and any(run.status == "Executing" for run in self.world.runs))
     @rule()
     def stop(self) -> None:
         run = next(run for run in self.world.runs if run.status == "Executing")
         self.world.call("StopPipelineExecution", PipelineExecutionArn=run.arn, ClientRequestToken="s" * 32)
         run.was_stopped = run.was_called = True
 
+    @precondition(lambda self: self.is_called)
     @rule(limit=some.integers(1, 3))
     def update(self, limit: int) -> None:
         run = self.world.runs[0]
@@ -139,7 +151,7 @@ class Lives(RuleBasedStateMachine):
     def start_again(self, limit: int | None) -> None:
         self.world.start(limit)
 
-    @precondition(lambda self: any(run.status in ("Failed", "Stopped") for run in self.world.runs))
+    @precondition(lambda self: self.is_called and any(run.status in ("Failed", "Stopped") for run in self.world.runs))
     @rule()
     def retry(self) -> None:
         run = next(run for run in self.world.runs if run.status in ("Failed", "Stopped"))

@@ -13,6 +13,7 @@ from typing import Any
 from pytest import MonkeyPatch
 
 from stepwell.machines import pipeline_execution, pipeline_retries, pipeline_state
+from stepwell.machines.pipeline_events import FinishExecution
 from stepwell.runtime import pipeline_executions, pipeline_sessions, step_contexts, step_jobs
 from stepwell.runtime.pipeline_sessions import Change
 from stepwell.steps import requests
@@ -68,9 +69,9 @@ def everybody_may_write(patch: MonkeyPatch) -> None:
     patch.setattr(step_contexts.Context, "require_lease", lambda context, transaction: None)
 
 
-def stops_are_not_noticed(patch: MonkeyPatch) -> None:
-    """A session does not read that its execution was stopped."""
-    patch.setattr(pipeline_sessions.Session, "follow", lambda session, row: None)
+def stops_are_forgotten(patch: MonkeyPatch) -> None:
+    """How an execution ends does not depend on whether it was stopped."""
+    patch.setattr(pipeline_execution, "_end", lambda execution: FinishExecution("Succeeded"))
 
 
 def jobs_are_not_stopped(patch: MonkeyPatch) -> None:
@@ -93,13 +94,13 @@ def ends_are_not_signalled(patch: MonkeyPatch) -> None:
     patch.setattr(pipeline_executions, "LOOK_AGAIN_SECONDS", 1e9)
 
 
-def crashes_lose_retries(patch: MonkeyPatch) -> None:
-    """A new process takes steps that wait to be tried again for failed."""
+def crashes_lose_outcomes(patch: MonkeyPatch) -> None:
+    """A new process does not know which branch a condition took."""
     state = pipeline_sessions._state
 
     def forgetful(step: Any) -> Any:
         found = state(step)
-        return found if step.retry_at is None else replace(found, status="Failed", not_before=None)
+        return replace(found, outcome=None)
 
     patch.setattr(pipeline_sessions, "_state", forgetful)
 
@@ -111,10 +112,10 @@ MUTANTS: Mapping[str, Mutant] = {
     "parallelism_is_kept": nothing_takes_room,
     "nothing_starts_after_a_failure": failures_are_ignored,
     "what_has_ended_stays": everybody_may_write,
-    "a_stop_is_not_lost": stops_are_not_noticed,
+    "a_stop_is_not_lost": stops_are_forgotten,
     "no_job_outlives_its_execution": jobs_are_not_stopped,
     "attempts_are_bounded": retries_never_end,
     "every_execution_ends": ends_are_not_signalled,
-    "crashes_change_nothing": crashes_lose_retries,
+    "crashes_change_nothing": crashes_lose_outcomes,
 }
 """Invariant -> the bug that it must catch."""

@@ -15,7 +15,7 @@ from world import World
 
 SEARCH = settings(
     settings.get_profile("simulation"),
-    max_examples=400,
+    max_examples=120,
     phases=[Phase.generate],
     derandomize=True,
     report_multiple_bugs=False,

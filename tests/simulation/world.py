@@ -82,7 +82,7 @@ class World:
         self.door = Door(self.site, self.jobs.handlers())
         self.now = BEGINNING
         self.pipelines = 0
-        self.failing = 0.0
+        self.failing, self.luck = 0.0, ""
 
     @contextmanager
     def time(self) -> Iterator[None]:
@@ -94,9 +94,9 @@ class World:
         finally:
             clock.now = before
 
-    def begin(self, failing: float) -> None:
-        """An example of its own: no processes, no jobs of others."""
-        self.failing = failing
+    def begin(self, failing: float, luck: int) -> None:
+        """An example of its own: no processes, no jobs of others. `luck` decides which steps fail."""
+        self.failing, self.luck = failing, str(luck)
         self.jobs.created.clear()
         self.machines = [PipelineExecutionMachine(self.door), PipelineExecutionMachine(self.door)]
         self.runs: list[Run] = []
@@ -104,7 +104,7 @@ class World:
     def outcome(self, name: str) -> str:
         """How a job ends follows from its step and from nothing else."""
         step = name.split("-")[2]
-        drawn = int(derived(6, step, str(self.pipelines), alphabet="0123456789")) / 1e6
+        drawn = int(derived(6, step, self.luck, alphabet="0123456789")) / 1e6
         if drawn >= self.failing:
             return "Completed"
         return "Failed" if drawn < self.failing / 2 else "CapacityError: none left"
@@ -165,9 +165,11 @@ class World:
             self.database.fate = None
 
     def overtake(self, run: Run, worker: int) -> None:
-        """While one process stalls, its lease runs out and another one looks."""
+        """While one process stalls, its lease runs out, what it made ends, and another one looks."""
         fate, self.database.fate = self.database.fate, None
         self.now += LEASE_SECONDS + 1
+        for job in self.running(run):
+            self.jobs.end(self.site, job, self.now)
         self.look(run, worker)
         self.database.fate = fate
 

@@ -10,7 +10,6 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from os.path import commonprefix
 
 from stepwell import settings
 from stepwell.base import arn as arns
@@ -19,9 +18,9 @@ from stepwell.base.arn import Scope
 from stepwell.base.faults import Fault
 from stepwell.cli import connection
 from stepwell.definition.json_text import JSON
-from stepwell.machines.pipeline_explanations import Difference, Explanation, short
+from stepwell.machines.pipeline_explanations import Difference, Explanation
 from stepwell.services.sagemaker import explanations
-from stepwell.services.sagemaker.explanations import Account
+from stepwell.services.sagemaker.explanations import Report
 from stepwell.settings import Settings
 from stepwell.store import tables
 from stepwell.store.database import Database
@@ -61,26 +60,25 @@ def run(options: argparse.Namespace) -> int:
     database = Database(path)
     try:
         with database.read() as reading:
-            account = explanations.account(
-                reading, _scope(set_up, options.execution), options.execution, options.step
-            )
+            scope = _scope(set_up, options.execution)
+            report = explanations.report(reading, scope, options.execution, options.step)
     except Fault as fault:
         return connection.complain(fault.message)
     finally:
         database.close()
     if options.json:
-        print(json.dumps(asdict(account), indent=2))
+        print(json.dumps(asdict(report), indent=2))
     else:
-        print("\n".join(lines(account, is_full=options.step is not None)))
+        print("\n".join(lines(report, is_full=options.step is not None)))
     return 0
 
 
-def lines(account: Account, *, is_full: bool) -> Iterator[str]:
+def lines(report: Report, *, is_full: bool) -> Iterator[str]:
     """What is printed. `is_full`: every difference, and values in full."""
-    yield f"{account.arn}"
-    yield f"{account.status}, started {times.iso(account.started)}"
+    yield report.arn
+    yield f"{report.status}, started {times.iso(report.started)}"
     yield ""
-    steps = account.steps
+    steps = report.steps
     names = max((len(step.step) for step in steps), default=0)
     types = max((len(step.type) for step in steps), default=0)
     verdicts = max((len(step.verdict) for step in steps), default=0)
@@ -141,9 +139,15 @@ def _shortened(texts: list[str]) -> Iterable[str]:
     """Both without most of what they begin with alike, and cut at the end, when one is too long to show."""
     if max(map(len, texts)) <= WIDTH:
         return texts
-    alike = len(commonprefix(texts))
+    alike = _alike(*texts)
     left = alike - KEPT if alike > KEPT else 0
     return [_window(text, left) for text in texts]
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 def _window(text: str, left: int) -> str:

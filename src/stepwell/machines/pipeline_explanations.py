@@ -103,7 +103,8 @@ def spoken(seconds: float) -> str:
     """A duration for people: 41 s, 12 min, 3.5 h, 40 days."""
     for length, unit in _UNITS:
         if seconds >= length:
-            return f"{seconds / length:.3g} {unit if seconds != length or unit != 'days' else 'day'}"
+            count = f"{seconds / length:.1f}".removesuffix(".0")
+            return f"{count} {unit}" if (count, unit) != ("1", "days") else "1 day"
     return f"{seconds:.0f} s" if seconds >= 1 or seconds <= 0 else "less than 1 s"
 
 
@@ -187,7 +188,7 @@ def _because(question: Question, verdict: Verdict, nearest: Earlier | None) -> s
         case "not resolved":
             return "it failed before it was known what it would ask for"
         case "not run":
-            return "it has not begun"
+            return "it was not reached so far"
 
 
 def _taken(question: Question, verdict: Verdict, nearest: Earlier | None) -> str:
@@ -199,7 +200,7 @@ def _taken(question: Question, verdict: Verdict, nearest: Earlier | None) -> str
         return f"took the result of {source}"
     said = f"took the result of {source}, which ran {spoken(nearest.took)} and ended {spoken(nearest.age)} before"
     if nearest.changed_data:
-        said += "; but data has changed since under the same URI"
+        said += "; its data has changed since"
     return said
 
 

@@ -1,0 +1,46 @@
+"""Stepwell as `stepwell up` serves it, except that a container ends well as soon as it is launched.
+
+In: a data folder on the command line. Out: the line "stepwell is ready at URL". Door, job rows, machines, database
+and environments are the real ones; only the launcher is `testing.scripted_launcher`, so that what is left is the engine.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from stepwell import app
+from stepwell.base import clock
+from stepwell.launchers.launcher import Container, Exited
+from stepwell.launchers.probe import find_isolation
+from stepwell.settings import Settings
+from stepwell.testing.scripted_launcher import EXITED, ScriptedLauncher
+
+ENVIRONMENTS = Path.home() / ".cache" / "stepwell" / "bench-environments"
+
+
+def end_at_once(_container: Container) -> Exited:
+    now = clock.now()
+    return replace(EXITED, started=now, ended=now)
+
+
+def announce(endpoint: str, _settings: Settings) -> None:
+    gc.freeze()
+    print(f"stepwell is ready at {endpoint}", flush=True)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.WARNING)
+    # the scripted launcher keeps a descriptor for every container that it ever launched
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    chosen = Settings(Path(sys.argv[1]), port=0, environments=ENVIRONMENTS)
+    return app.serve(chosen, find_isolation, announce, lambda _isolation: ScriptedLauncher(end_at_once))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
