@@ -24,14 +24,21 @@ class Presence:
     process: int
 
 
-class AlreadyServed(Exception):
+class CannotClaim(Exception):
+    """The folder cannot be used; the message says why."""
+
+
+class AlreadyServed(CannotClaim):
     """Another server holds the folder."""
 
 
 def claim(data: Path) -> int:
-    """Hold the folder until this process ends. Returns the lock's descriptor; raises AlreadyServed."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold the folder until this process ends. Returns the lock's descriptor; raises CannotClaim."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotClaim(f"the data folder {data} cannot be used: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

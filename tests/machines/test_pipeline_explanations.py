@@ -164,7 +164,7 @@ def test_what_lies_under_a_changed_uri(
 
 
 def test_data_that_changed_under_its_uri() -> None:
-    channel = {"InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://b/1"}}}]}
+    channel: dict[str, Any] = {"InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://b/1"}}}]}
     answer = asked(taking("a", data={"s3://b/1": "y"}, **channel), ran("a", 5, data={"s3://b/1": "x"}, **channel))
     assert answer.earlier is not None
     assert answer.earlier.changed_data == ("s3://b/1",)

@@ -94,13 +94,13 @@ def ends_are_not_signalled(patch: MonkeyPatch) -> None:
     patch.setattr(pipeline_executions, "LOOK_AGAIN_SECONDS", 1e9)
 
 
-def crashes_lose_outcomes(patch: MonkeyPatch) -> None:
-    """A new process does not know which branch a condition took."""
+def starts_are_not_repeated(patch: MonkeyPatch) -> None:
+    """A new process takes what was about to be made for made."""
     state = pipeline_sessions._state
 
     def forgetful(step: Any) -> Any:
         found = state(step)
-        return replace(found, outcome=None)
+        return replace(found, status="Executing") if found.status == "Starting" else found
 
     patch.setattr(pipeline_sessions, "_state", forgetful)
 
@@ -116,6 +116,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "no_job_outlives_its_execution": jobs_are_not_stopped,
     "attempts_are_bounded": retries_never_end,
     "every_execution_ends": ends_are_not_signalled,
-    "crashes_change_nothing": crashes_lose_outcomes,
+    "crashes_change_nothing": starts_are_not_repeated,
 }
 """Invariant -> the bug that it must catch."""

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         return app.serve(chosen, isolation.result, ready=_announce)
-    except (presence.AlreadyServed, app.CannotServe) as error:
+    except (presence.CannotClaim, app.CannotServe) as error:
         return complain(str(error))
 
 
