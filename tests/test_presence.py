@@ -31,5 +31,11 @@ def test_a_second_server_is_refused_and_told_where_the_first_is(tmp_path: Path) 
     os.close(presence.claim(tmp_path))
 
 
+def test_a_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(presence.CannotClaim, match="file/data cannot be used: Not a directory"):
+        presence.claim(tmp_path / "file" / "data")
+
+
 def test_a_folder_that_was_never_served_has_no_server(tmp_path: Path) -> None:
     assert presence.read(tmp_path / "nothing") is None

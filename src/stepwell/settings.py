@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-
 IsolationName: TypeAlias = Literal["", "bubblewrap", "namespaces"]
 
 

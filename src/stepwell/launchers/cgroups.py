@@ -8,7 +8,6 @@ Facts: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the k
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH102, PTH106, PTH110, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 

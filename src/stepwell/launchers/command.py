@@ -8,7 +8,6 @@ container's world; the command becomes its child.
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH123
 
 from __future__ import annotations
 

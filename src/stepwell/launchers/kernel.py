@@ -6,7 +6,6 @@ call's name. Numbers are those of the kernel's user API headers; they are the sa
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH123
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ or is killed, the kernel kills whatever is left in its namespace; when the super
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH120, PTH123, PTH211
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ container descends from its supervisor, because orphans become children of the P
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
 

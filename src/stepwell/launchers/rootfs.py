@@ -8,7 +8,6 @@ script writes lands on disk in `root`. All of it happens before any code of the 
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH112, PTH114, PTH115, PTH116, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 

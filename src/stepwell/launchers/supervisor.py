@@ -11,7 +11,6 @@ nobody may run it again), `log`, and as the last act `exit.json`. A `stop` file 
 
 
 # pathlib would lengthen every start of a supervisor.
-# ruff: noqa: PTH104, PTH110
 
 from __future__ import annotations
 
