@@ -1,4 +1,4 @@
-"""What a history is: the rows that one execution consists of, as JSON. Dumped from a database, loaded into another."""
+"""What a history is: the rows of one execution, as JSON. Dumped from one database, loaded into another."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Record the histories of this release: `python tests/histories/record.py`. What stands is never written again.
 
-One execution of a definition with all control flow, dumped as a crash would leave it after every so many transactions.
+One execution of a definition with all control flow, as a crash leaves it after every so many transactions.
 """
 
 from __future__ import annotations

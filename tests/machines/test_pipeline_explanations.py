@@ -171,6 +171,22 @@ def test_data_that_changed_under_its_uri() -> None:
     assert answer.because.endswith("; its data has changed since")
 
 
+def test_which_uris_are_data() -> None:
+    key = {
+        "HyperParameters": {"code": '"s3://b/code"', "half": '"s3://b/no', "empty": "", "quote": '"'},
+        "InputDataConfig": ["s3://b/data"],
+        "CheckpointConfig": {"S3Uri": "s3://b/checkpoints"},
+        "DebugHookConfig": {"S3OutputPath": "s3://b/tensors"},
+    }
+    assert cache.data_uris(key) == ["s3://b/code", "s3://b/data"]
+
+
+def test_what_took_a_result_is_no_earlier_success() -> None:
+    took = taking("old")
+    answer = asked(begun(), Run(arn("b"), "Succeeded", NOW - 9, NOW - 5, None, took.attributes, arn("old")))
+    assert (answer.earlier, answer.because) == (None, "there is no earlier run of it")
+
+
 def test_what_names_its_own_execution_never_agrees() -> None:
     answer = asked(begun(Environment={"A": "s-now"}), ran("a", 5, Environment={"A": "s-a"}))
     assert answer.earlier is not None

@@ -128,6 +128,13 @@ def test_a_source_is_found_however_old(past: Past, monkeypatch: pytest.MonkeyPat
     assert told["Two"].because == "there is no earlier run of it"
 
 
+def test_no_run_counts_twice(past: Past) -> None:
+    failed = replace(ran("source", "Two", 10, "1"), status="Failed")
+    past.add("source", 10, ran("source", "One", 10, "1"), failed)
+    past.add("now", 30, ran("now", "One", 30, "1", source="source"), ran("now", "Two", 30, "1"))
+    assert past.ask("p")["Two"].because == "of 1 earlier run of it none had succeeded when it began"
+
+
 def test_of_large_pipelines_fewer_executions_are_read(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explanations, "MOST_RUNS", 1)
     past.add("a", 10, ran("a", "One", 10, "same"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import invariants
@@ -101,19 +103,22 @@ class Lives(RuleBasedStateMachine):
 
     @rule(
         worker=some.integers(0, 1),
-        deaths=some.lists(some.sampled_from(["", "", "", "", "", "die", "stall"]), max_size=14),
+        at=some.none() | some.integers(0, 12),
+        death=some.sampled_from(["die", "die", "stall"]),
     )
-    def look(self, worker: int, deaths: list[str]) -> None:
+    def look(self, worker: int, at: int | None, death: str) -> None:
+        """A look at every execution; at its point number `at` the process dies, or another one takes over."""
         for run in self.world.runs:
-            left = iter(deaths)
+            points = itertools.count()
 
-            def fate(may_stall: bool, run: Run = run, left: Any = left) -> None:
-                match next(left, ""):
-                    case "die":
-                        raise Crash
-                    case "stall" if may_stall:
-                        self.world.overtake(run, 1 - worker)
-                        invariants.check(self.world, run)
+            def fate(may_stall: bool, run: Run = run, points: Iterator[int] = points) -> None:
+                if next(points) != at:
+                    return
+                if death == "die":
+                    raise Crash
+                if may_stall:
+                    self.world.overtake(run, 1 - worker)
+                    invariants.check(self.world, run)
 
             self.world.look(run, worker, fate)
 

@@ -12,7 +12,8 @@ from stepwell.checks.property_forms import PathLeadsNowhereError
 from stepwell.checks.running import Subject
 from stepwell.definition.conditions import ORDERED_KINDS, Comparison, Condition, In, Not, Or, kind_of
 from stepwell.definition.expressions import Get, Join, JsonGet, Operand
-from stepwell.definition.paths import Path
+from stepwell.definition.model import Step
+from stepwell.definition.paths import Part, Path
 from stepwell.definition.problems import Problem, below
 
 _PARAMETERS: Mapping[str, str] = {
@@ -98,10 +99,17 @@ class _Kinds:
             case Path("Execution", _, ()):
                 return "string"
             case Path("Steps", name, parts) if name in named:
-                try:
-                    form = self._subject.properties.at(named[name], parts)
-                except PathLeadsNowhereError:
-                    return None
-                return None if form is None else _SHAPES.get(form.kind, form.kind if form.kind in _LARGE else None)
+                return self._property(named[name], parts)
             case _:
                 return None
+
+    def _property(self, step: Step, parts: tuple[Part, ...]) -> str | None:
+        """Entries of HyperParameters and Environment are text that may hold a number: nothing is known of them."""
+        try:
+            form = self._subject.properties.at(step, parts)
+            holder = self._subject.properties.at(step, parts[:-1]) if len(parts) > 1 else None
+        except PathLeadsNowhereError:
+            return None
+        if form is None or (holder is not None and holder.kind == "map"):
+            return None
+        return _SHAPES.get(form.kind, form.kind if form.kind in _LARGE else None)

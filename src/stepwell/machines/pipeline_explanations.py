@@ -140,7 +140,7 @@ def _nearest(question: Question) -> Earlier | None:
 
 
 def _could_be_taken(one: Run, run: Run) -> bool:
-    is_success = one.status == "Succeeded" and one.key is not None and one.source is None
+    is_success = one.status == "Succeeded" and one.key is not None
     return is_success and one.ended is not None and one.ended <= run.started
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from stepwell.definition.graph import Requirement, Waiter
 from stepwell.definition.model import CONDITION_BRANCHES
 from stepwell.machines.pipeline_events import ExecutionStatus, StepStatus
-from stepwell.machines.pipeline_plan import Plan
+from stepwell.machines.pipeline_plan import Body, Plan
 from stepwell.steps.kinds import Kind
 
 ACTIVE: tuple[StepStatus, ...] = ("Starting", "Executing", "Stopping")
@@ -219,9 +219,9 @@ def _leave(execution: Execution, step: str, state: StepState) -> None:
 
 
 def begin_turns(execution: Execution, loop: str) -> None:
-    """Begin turns of `loop` as far as it may have them under way at once."""
+    """Begin turns of `loop` as far as it may have them under way at once; those that are stored have begun."""
     under_way, body = execution.loops[loop], execution.plan.bodies[loop]
-    while under_way.begun < under_way.items and len(under_way.busy) < body.at_once and not under_way.failed:
+    while under_way.begun < under_way.items and _begins_turn(execution, under_way, body):
         index, under_way.begun = under_way.begun, under_way.begun + 1
         for name in body.steps:
             execution.turns[child_name(name, index)] = Turn(loop, name, index)
@@ -231,6 +231,13 @@ def begin_turns(execution: Execution, loop: str) -> None:
                 _arrive(execution, child_name(name, index))
         if not under_way.busy.get(index, 1):
             del under_way.busy[index]
+
+
+def _begins_turn(execution: Execution, loop: Loop, body: Body) -> bool:
+    """Whether the next turn begins, or has begun before the execution was loaded."""
+    if len(loop.busy) < body.at_once and not loop.failed:
+        return True
+    return any(child_name(name, loop.begun) in execution.steps for name in body.steps)
 
 
 def child_name(body: str, index: int) -> str:

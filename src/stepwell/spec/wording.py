@@ -120,7 +120,15 @@ def enum(allowed: Iterable[str]) -> str:
 
 
 def pattern(expression: str) -> str:
-    return f"Member must satisfy regular expression pattern: {expression}"
+    return f"{_PATTERN} {expression}"
+
+
+def is_pattern(violation: str) -> bool:
+    """Whether a violation is that of a pattern."""
+    return _PATTERN in violation
+
+
+_PATTERN = "Member must satisfy regular expression pattern:"
 
 
 def length_at_most(bound: int) -> str:

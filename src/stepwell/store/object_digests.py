@@ -9,14 +9,30 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from stepwell.store import buckets, objects
-from stepwell.store.object_listing import between, end_of
+from stepwell.store.object_listing import end_of
 from stepwell.store.objects import table
 
 MOST_OBJECTS = 100_000
 """What is larger has no digest: whoever asks is waiting."""
+
+_BEYOND = "\U0010ffff" * 257
+"""Greater than every key: they have at most 1024 bytes."""
+
+# Built once: the engine asks for every input of every step that may be cached.
+_BELOW = (
+    select(table.c.key, table.c.blob)
+    .where(
+        table.c.bucket == bindparam("of_bucket"),
+        objects.IS_LISTED,
+        table.c.key >= bindparam("begin"),
+        table.c.key < bindparam("end"),
+    )
+    .order_by(table.c.key)
+    .limit(bindparam("most"))
+)
 
 
 def of_uri(connection: Connection, account: str, uri: str) -> str | None:
@@ -25,9 +41,8 @@ def of_uri(connection: Connection, account: str, uri: str) -> str | None:
     bucket = buckets.find(connection, name)
     if bucket is None or bucket.account != account:
         return None
-    wanted = (table.c.bucket == bucket.id, objects.IS_LISTED, *between(table.c.key, prefix, end_of(prefix)))
-    query = select(table.c.key, table.c.blob).where(*wanted).order_by(table.c.key).limit(MOST_OBJECTS + 1)
-    rows = connection.execute(query).all()
+    place = {"of_bucket": bucket.id, "begin": prefix, "end": end_of(prefix) or _BEYOND}
+    rows = connection.execute(_BELOW, {**place, "most": MOST_OBJECTS + 1}).all()
     if not 0 < len(rows) <= MOST_OBJECTS:
         return None
     found = hashlib.sha256()
