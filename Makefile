@@ -2,6 +2,7 @@
 # make test    all tests
 # make check   format, lint, types, layers, fast tests: before every commit
 # make bench   what it costs, against peers
+# make mutants planted bugs, and the invariant of the simulation that catches each
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench mutants docs lock clean
 
 demo: $(READY)
 	$(RUN)/stepwell demo
@@ -26,6 +27,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(RUN)/python bench/run.py
+
+mutants: $(READY)
+	$(RUN)/python -m pytest tests/simulation/test_simulation_mutants.py -s
 
 docs: $(READY)
 	$(RUN)/python -m stepwell.cli.main coverage > docs/coverage.md

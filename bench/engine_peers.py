@@ -1,7 +1,7 @@
 """Other engines, each in a locked environment of its own, one program each (engine_luigi.py and so on).
 
-In: a workload. Out: what its run cost, or why there is none: a peer that cannot be installed or started here costs the
-benchmark a line, not its life.
+In: a workload. Out: what its run cost, or why there is none: a peer that cannot be installed or started here costs
+the benchmark a line, not its life.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from meters import cpu_seconds
 HERE = Path(__file__).resolve().parent
 CACHE = Path.home() / ".cache" / "stepwell" / "peers"
 START_SECONDS = 60.0
-RUN_SECONDS = 60.0
+RUN_SECONDS = 20.0
 
 
 class Unusable(Exception):

@@ -27,7 +27,7 @@ LARGE = (
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """Seconds, each the median of a few rounds. `checked` is parsing and checking together, as CreatePipeline does."""
+    """Seconds, each the median of some rounds. `checked` is parsing and checking together, as in CreatePipeline."""
 
     characters: int
     parsed: float

@@ -1,7 +1,7 @@
 """Stepwell as `stepwell up` serves it, except that a container ends well as soon as it is launched.
 
 In: a data folder on the command line. Out: the line "stepwell is ready at URL". Door, job rows, machines, database
-and environments are the real ones; only the launcher is `testing.scripted_launcher`, so that what is left is the engine.
+and environments are the real ones; only the launcher is `testing.scripted_launcher`: what is left is the engine.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ class Server:
 
     data: Path
     port: int = 0
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
     address: dict[str, Any] = field(default_factory=dict)
 
@@ -41,6 +42,7 @@ class Server:
             "--port",
             str(self.port),
         ]
+        command += self.options
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "STEPWELL_"))}
         environment.setdefault(
             "STEPWELL_ENVIRONMENTS", str(Path("~/.cache/stepwell-tests/environments").expanduser())

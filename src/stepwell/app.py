@@ -92,7 +92,7 @@ def build(
     data = settings.data
     database = Database(data / "stepwell.db", durable=settings.durable)
     roused = threading.Event()
-    site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"), roused.set)
+    site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"), roused.set, settings.cache)
     root = _root_key(site)
     ready_role.ensure_ready_role(site)
     environment.install(data / CLIENT_FOLDER)

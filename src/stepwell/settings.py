@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+CacheMode: TypeAlias = Literal["uri", "content"]
 IsolationName: TypeAlias = Literal["", "bubblewrap", "namespaces"]
 
 
@@ -42,6 +43,8 @@ class Settings:
     """Where the environments of images are kept (default: in the data folder). Servers may share one."""
     isolation: IsolationName = ""
     """How jobs are kept apart: bubblewrap or namespaces. Empty: the first that works."""
+    cache: CacheMode = "uri"
+    """What cached steps compare of their S3 inputs: `uri`, as AWS does, or `content`."""
     durable: bool = False
     """Wait for the disk on every commit: survives power loss too, at a cost."""
     memory: int = 0
@@ -92,6 +95,8 @@ def _value(name: str, value: object, source: str) -> object:
         return str(value).lower() in ("true", "1", "yes")
     if wanted is int and not isinstance(value, bool) and str(value).isdecimal():
         return int(str(value))
+    if name == "cache" and value not in get_args(CacheMode):
+        raise SettingsError(f"Setting 'cache' in {source} is {value!r}. Known: uri, content.")
     if name == "isolation" and value not in get_args(IsolationName):
         raise SettingsError(f"Setting 'isolation' in {source} is {value!r}. Known: bubblewrap, namespaces.")
     if wanted is str and isinstance(value, str):

@@ -12,7 +12,18 @@ from stepwell.spec.models import operation
 from stepwell.steps import registry
 from stepwell.steps.kinds import Job, StepType
 
-SHARED = {"cache_keys", "check_members", "forms", "kinds", "names", "outcomes", "reasons", "registry", "requests"}
+SHARED = {
+    "cache_keys",
+    "check_members",
+    "forms",
+    "kinds",
+    "names",
+    "outcomes",
+    "output_parameters",
+    "reasons",
+    "registry",
+    "requests",
+}
 FILES = [found.name for found in pkgutil.iter_modules(steps.__path__) if found.name not in SHARED]
 JOBS = [(name, type_.job) for name, type_ in registry.TYPES.items() if type_.job]
 
@@ -53,7 +64,7 @@ def test_unknown_types_are_unknown() -> None:
 def test_a_type_has_a_job_when_its_kind_says_so(name: str) -> None:
     type_ = registry.of(name)
     assert (type_.job is not None) is (type_.kind == "job")
-    assert type_.takes_slot is (type_.kind == "job")
+    assert type_.takes_slot is (type_.kind in ("job", "lambda", "callback", "cleanup"))
 
 
 @pytest.mark.parametrize(("name", "job"), JOBS)

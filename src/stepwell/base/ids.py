@@ -21,12 +21,16 @@ def request_id() -> str:
 
 def token(length: int, alphabet: str = LOWER) -> str:
     """`length` fresh random characters of `alphabet`."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    return _written(secrets.randbits(8 * length + 64), length, alphabet)
 
 
 def derived(length: int, *causes: str, alphabet: str = ALPHANUMERIC) -> str:
     """`length` characters of `alphabet` that depend on `causes` and nothing else."""
-    number = int.from_bytes(hashlib.sha512("\0".join(causes).encode()).digest())
+    return _written(int.from_bytes(hashlib.sha512("\0".join(causes).encode()).digest()), length, alphabet)
+
+
+def _written(number: int, length: int, alphabet: str) -> str:
+    """The lowest `length` digits of `number`, written with `alphabet`, the lowest first."""
     characters = []
     for _ in range(length):
         number, index = divmod(number, len(alphabet))

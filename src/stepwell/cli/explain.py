@@ -41,7 +41,8 @@ CONTENT = {
 }
 ADVICE = """\
 The cache compares URIs. Where the bytes are the same and only the URI changed, upload to a URI that does not change
-(no job name, date or random part in it), and the step will hit."""
+(no job name, date or random part in it), and the step will hit; or serve with `stepwell up --cache content`, which
+compares the bytes."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -46,6 +46,11 @@ def data_uris(key: Document) -> list[str]:
     return sorted({uri for uri in found if uri is not None})
 
 
+def by_content(key: Document, data: Mapping[str, str]) -> Document:
+    """The key attributes with each S3 URI replaced by the digest of what lies there, as far as `data` knows it."""
+    return {name: value if name in _WRITTEN else _replaced(value, data) for name, value in key.items()}
+
+
 def data_uri(value: object) -> str | None:
     """The S3 URI that a value is, if it is one. The SDKs write hyperparameters as JSON, so it may stand in quotes."""
     if not isinstance(value, str):
@@ -74,6 +79,17 @@ def _member(before: JSON, after: JSON, pointer: str) -> Iterator[str]:
             yield pointer
     else:
         yield from differences(before, after, pointer)
+
+
+def _replaced(value: JSON, data: Mapping[str, str]) -> JSON:
+    match value:
+        case dict():
+            return {name: _replaced(child, data) for name, child in value.items()}
+        case list():
+            return [_replaced(child, data) for child in value]
+        case _:
+            uri = data_uri(value)
+            return f"content:{data[uri]}" if uri is not None and uri in data else value
 
 
 def _texts(value: object) -> Iterator[str]:

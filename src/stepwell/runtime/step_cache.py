@@ -23,8 +23,10 @@ def keyed(context: Context, step: Step, prepared: Prepared) -> Step:
         return step
     attributes = cache.attributes(prepared.key_source, paths)
     arn = pipeline_arn(session.scope, session.row.key.parent)
-    key = cache.digest(arn, step.name, defined.type, attributes)
-    return replace(step, cache_key=key, attributes={**attributes, **_data(context, step, attributes)})
+    data = _data(context, step, attributes)
+    compared = cache.by_content(attributes, data) if context.door.site.cache == "content" else attributes
+    key = cache.digest(arn, step.name, defined.type, compared)
+    return replace(step, cache_key=key, attributes={**attributes, **({cache.DATA: data} if data else {})})
 
 
 def hit(context: Context, step: Step, now: float) -> Step | None:
@@ -41,12 +43,13 @@ def hit(context: Context, step: Step, now: float) -> Step | None:
     return taken.with_end("Succeeded", now, properties=found.properties)
 
 
-def _data(context: Context, step: Step, attributes: Document) -> Document:
-    """What lies under the URIs of a step that may be cached, for those who ask later why it ran."""
+def _data(context: Context, step: Step, attributes: Document) -> dict[str, str]:
+    """URI -> digest of what lies there, of a step that may be cached: decides where content is compared, and tells
+    those who ask later why it ran."""
     config = context.defined(step).cache
     uris = cache.data_uris(attributes) if config is not None and config.enabled else []
     if not uris:
         return {}
     with context.door.site.database.read() as connection:
         found = {uri: object_digests.of_uri(connection, context.session.scope.account, uri) for uri in uris}
-    return {cache.DATA: {uri: digest for uri, digest in found.items() if digest is not None}}
+    return {uri: digest for uri, digest in found.items() if digest is not None}

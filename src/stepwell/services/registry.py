@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from botocore import xform_name
 
@@ -25,6 +26,8 @@ from stepwell.blobs.folder import Blobs
 from stepwell.spec import models, validation
 from stepwell.store import signals, work
 from stepwell.store.database import Database, Transaction
+
+CacheMode: TypeAlias = Literal["uri", "content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Site:
     blobs: Blobs
     roused: Callable[[], None] = lambda: None
     """Tells the runtime of this process that work is due; the work table is what counts."""
+    cache: CacheMode = "uri"
+    """What two runs of a cached step must share of their inputs: where they lie, as on AWS, or what is in them."""
 
     def wake(
         self, transaction: Transaction, machine: str, subject: str, due: float, *, about: str | None = None

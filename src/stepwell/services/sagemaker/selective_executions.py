@@ -22,9 +22,7 @@ def wanted_steps(plan: Plan, config: Document) -> tuple[str, ...]:
     """Which earlier results the selected steps need. Raises ValidationException when they cannot run alone."""
     selected = frozenset(item["StepName"] for item in config["SelectedSteps"])
     for name in sorted(selected - plan.graph.requirements.keys()):
-        raise validation(
-            f"Selected step '{name}' is not a step of the pipeline.{did_you_mean(name, plan.rank)}"
-        )
+        raise validation(f"Selected step '{name}' is not a step of the pipeline.{did_you_mean(name, plan.rank)}")
     found = selection(plan.graph, plan.rank, selected)
     if found.missing:
         raise validation(
