@@ -213,6 +213,7 @@ def test_tags_and_attributes_over_the_wire(client: Any) -> None:
     assert found["Checksum"]["ChecksumSHA256"]
 
 
+@pytest.mark.usefixtures("client")  # which makes the bucket
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_presigned_urls(served: Served, version: str) -> None:
     client = served.client(signature_version=version)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # lists show the same moments again and again
 def iso(moment: float) -> str:
     """`moment` as ISO 8601 in UTC with milliseconds: 2021-03-15T16:03:13.123Z."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

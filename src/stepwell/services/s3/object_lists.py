@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from urllib.parse import quote
 
 from sqlalchemy import Connection
@@ -22,6 +23,8 @@ from stepwell.store.object_listing import BEGINNING, Listed, Page, Position, Wan
 
 MOST = 1000
 """Entries of one page."""
+PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")
+"""Keys that URL encoding leaves as they are: most, and asking is cheaper than encoding."""
 
 
 @operation
@@ -196,7 +199,9 @@ def _echo(request: Document, *names: str) -> Document:
 
 def text(key: str, request: Document) -> str:
     """A key as the answer writes it."""
-    return quote(key, safe="/") if request.get("EncodingType") == "url" else key
+    if request.get("EncodingType") != "url" or PLAIN.fullmatch(key):
+        return key
+    return quote(key, safe="/")
 
 
 def _encode(key: str) -> str:
