@@ -277,13 +277,15 @@ def test_a_stop_ends_a_long_download(site: Site, monkeypatch: pytest.MonkeyPatch
         for number in range(20):
             world.objects.add("b", f"train/{number}", b"x")
         placed: list[Path] = []
-        place = world.objects.place
+        place, first, stopped = world.objects.place, threading.Lock(), threading.Event()
 
         def place_and_stop(item: StoredObject, target: Path) -> None:
+            if first.acquire(blocking=False):
+                world.call("StopTrainingJob")
+                stopped.set()
+            assert stopped.wait(20), "several are placed at once: the others wait until the stop is written"
             place(item, target)
             placed.append(target)
-            if len(placed) == 1:
-                world.call("StopTrainingJob")
 
         monkeypatch.setattr(world.objects, "place", place_and_stop)
         live(world, world.create(1, 0), ["good"], None)
