@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +34,8 @@ def announce(endpoint: str, _settings: Settings) -> None:
 
 def main() -> int:
     logging.basicConfig(level=logging.WARNING)
-    # the scripted launcher keeps a descriptor for every container that it ever launched
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     chosen = Settings(Path(sys.argv[1]), port=0, environments=ENVIRONMENTS)
-    return app.serve(chosen, find_isolation, announce, lambda _isolation: ScriptedLauncher(end_at_once))
+    return app.serve(chosen, find_isolation, announce, lambda _isolation: ScriptedLauncher(end_at_once, plants=False))
 
 
 if __name__ == "__main__":

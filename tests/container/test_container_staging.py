@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stepwell.base.documents import Document
-from stepwell.container import processing, staging
+from stepwell.container import layout, processing, staging
 from stepwell.container.plan import Input, Location, Plan, Refusal
+from stepwell.launchers import planting
 from stepwell.testing.folder_objects import FolderObjects
 
 
@@ -38,7 +39,9 @@ def lay_out(plan: Plan, objects: FolderObjects, folder: Path) -> dict[str, Path]
     roots = {host: folder / host for host in plan.hosts}
     for root in roots.values():
         root.mkdir(parents=True)
-    staging.lay_out(plan, roots, objects, lambda: None)
+    staging.bring(plan, roots, objects, lambda: None)
+    for host, root in roots.items():
+        planting.plant(str(root), [(entry.path, str(entry.kind), entry.content) for entry in layout.tree(plan, host)])
     return roots
 
 
@@ -131,5 +134,5 @@ def test_a_stop_interrupts(objects: FolderObjects, tmp_path: Path, count: int) -
     plan = a_plan(Input("m", Location("many", "p"), "/opt/ml/processing/m"))
     (tmp_path / "job").mkdir()
     with pytest.raises(staging.Interrupted):
-        staging.lay_out(plan, {"algo-1": tmp_path / "job"}, objects, checkpoint)
+        staging.bring(plan, {"algo-1": tmp_path / "job"}, objects, checkpoint)
     assert len(files(tmp_path / "job")) < count

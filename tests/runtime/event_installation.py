@@ -73,12 +73,12 @@ class Installation:
 
     def waiting(self) -> list[str]:
         with self.database.read() as connection:
-            return work.ready(connection, 1e12, 1000)
+            return [subject for subject, _ in work.ready(connection, 1e12, 1000)]
 
     def due(self, now: float) -> list[str]:
         """What is due, but for pipeline executions: they are not what these tests are about."""
         with self.database.read() as connection:
-            return [each for each in work.ready(connection, now, 100) if "/execution/" not in each]
+            return [each for each, _ in work.ready(connection, now, 100) if "/execution/" not in each]
 
     def tick(self, now: float) -> None:
         """Look at everything that is due at `now`, until nothing is."""

@@ -134,7 +134,7 @@ class World:
 
     def is_waiter_woken(self) -> bool:
         with self.site.database.read() as connection:
-            return self.waiter[1] in work.ready(connection, FAR, 1000)
+            return self.waiter[1] in dict(work.ready(connection, FAR, 1000))
 
     def status(self) -> str:
         with self.site.database.read() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,8 +25,8 @@ def test_the_watcher_calls_once_for_each_end() -> None:
     ended: list[str] = []
     heard = threading.Semaphore(0)
 
-    def hear(subject: str) -> None:
-        ended.append(subject)
+    def hear(subjects: Sequence[str]) -> None:
+        ended.extend(subjects)
         heard.release()
 
     watcher = Watcher(hear)

@@ -11,7 +11,7 @@ import itertools
 import os
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,15 +26,16 @@ from stepwell.blobs.folder import Blobs
 from stepwell.container.objects import StoredObject
 from stepwell.images import catalog
 from stepwell.launchers.launcher import Exited, Lost
+from stepwell.machines import job as machine
 from stepwell.machines.job import Effect, Event
-from stepwell.runtime import job_start, loop
+from stepwell.runtime import job_start
 from stepwell.runtime.job_folders import folder
-from stepwell.runtime.job_records import Record
+from stepwell.runtime.job_looks import Look
 from stepwell.runtime.jobs import JobMachine, Tools
 from stepwell.services.registry import Door, Site
 from stepwell.services.sts import sessions
 from stepwell.store import work
-from stepwell.store.database import Database, Transaction
+from stepwell.store.database import Database
 from stepwell.testing.folder_objects import FolderObjects
 from stepwell.testing.host_environments import HostEnvironments
 from stepwell.testing.scripted_launcher import EXITED, ScriptedLauncher
@@ -74,19 +75,24 @@ class Crashing(JobMachine):
         super().__init__(site, tools)
         self._chance = chance
         self.probability = probability
+        self.meanwhile: Callable[[Effect], None] = lambda _effect: None
+        """What somebody else does during a look, after the effect."""
 
     def _maybe(self) -> None:
         if self._chance.random() < self.probability:
             raise Crash
 
-    def perform(self, state: Record, effect: Effect, now: float) -> Event | None:
+    def perform(self, look: Look, effect: Effect, now: float) -> Event | None:
         self._maybe()
-        event = super().perform(state, effect, now)
+        event = super().perform(look, effect, now)
+        self.meanwhile(effect)
         self._maybe()
         return event
 
-    def apply(self, transaction: Transaction, state: Record, event: Event, now: float) -> None:
-        super().apply(transaction, state, event, now)
+    def write(self, looks: Iterable[Look]) -> None:
+        with self._site.database.write():
+            super().write(looks)
+            self._maybe()
         self._maybe()
 
 
@@ -138,22 +144,23 @@ class World:
 
     def look(self, arn: str) -> bool:
         """One look at the job, by a process that may die on the way; whether it is due ever again."""
+        return self.look_at([arn])
+
+    def look_at(self, arns: Sequence[str]) -> bool:
+        """The same for several jobs at once."""
         with self.database.write() as transaction:
             work.take_over(transaction, 0.0)
-            held = work.lease(transaction, arn, "token", FAR, FAR)
-        if held is None:
+            leases = [work.lease(transaction, arn, f"token of {arn}", FAR, FAR) for arn in arns]
+        held = [lease for lease in leases if lease is not None]
+        if not held:
             return False
         try:
-            finished, due = loop.run(self.database, self.machine, held, threading.Event())
+            for alone in self.machine.look_at(held, threading.Event()):
+                assert len(held) > 1
+                assert not self.machine.look_at([alone], threading.Event())
         except Crash:
             self.machine.close()
             self.machine = self._process()
-            return True
-        with self.database.write() as transaction:
-            if finished:
-                work.finish(transaction, held)
-            else:
-                work.release(transaction, held, due)
         return True
 
     def describe(self) -> Document:
@@ -161,7 +168,7 @@ class World:
 
     def wakes_of(self, subject: str) -> bool:
         with self.database.read() as connection:
-            return subject in work.ready(connection, FAR, 10_000)
+            return subject in dict(work.ready(connection, FAR, 10_000))
 
 
 @pytest.fixture(scope="module")
@@ -319,3 +326,47 @@ def test_a_deleted_job_leaves_nothing(site: Site, crashes: float) -> None:
         listed = world.door.call(SCOPE, "sagemaker", "ListTrainingJobs", {"NameContains": world.name})
         assert listed["TrainingJobSummaries"] == []
         world.create(1, 0)
+
+
+@pytest.mark.parametrize("during", [machine.Prepare, machine.Download, machine.Launch, machine.Observe])
+def test_a_stop_during_a_look_is_heard(site: Site, during: type[Effect]) -> None:
+    """The row changes between the moment it was read and the moment it is written."""
+    with a_world(site, 3, 0.0) as world:
+        arn = world.create(1, 0)
+        asked: list[Effect] = []
+
+        def stop(effect: Effect) -> None:
+            if isinstance(effect, during) and not asked:
+                asked.append(effect)
+                world.call("StopTrainingJob")
+
+        world.machine.meanwhile = stop
+        seen, _ = live(world, arn, ["good"], None)
+        assert seen[-1] == "Stopped"
+        statuses = [entry["Status"] for entry in world.describe()["SecondaryStatusTransitions"]]
+        assert [each for each in statuses if each != "Uploading"][-2:] == ["Stopping", "Stopped"]
+        assert all(count == 1 for count in world.launcher.launches.values())
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**9), crashes=st.sampled_from([0.0, 0.05]), count=st.integers(2, 12))
+def test_jobs_that_are_looked_at_together_keep_apart(site: Site, seed: int, crashes: float, count: int) -> None:
+    """Each ends as its own container did, and each is launched once, whatever dies in between."""
+    with a_world(site, seed, crashes) as world:
+        ends = [world.chance.choice(["good", "code 3", "memory"]) for _ in range(count)]
+        base, arns = world.name, []
+        for number in range(count):
+            world.name = f"{base}-{number}"
+            arns.append(world.create(1, 0))
+        places = {folder(site.data, arn, 1).host("algo-1"): end for arn, end in zip(arns, ends, strict=True)}
+        for turn in range(300):
+            if turn == 200:
+                world.machine.probability = world.crashes = 0.0
+            for place in world.launcher.running():
+                world.launcher.finish(place, ENDS[places[place]])
+            if not world.look_at(arns):
+                break
+        for number, end in enumerate(ends):
+            world.name = f"{base}-{number}"
+            assert world.describe()["TrainingJobStatus"] == EXPECTED[end][0]
+        assert world.launcher.launches == dict.fromkeys(places, 1)

@@ -131,7 +131,7 @@ def test_an_announcement_stands_and_falls_with_its_transaction(site: Site) -> No
         begun = announcements.StepChange(Step(EXECUTION, "S", "Starting", 1, START), "Training", None)
         announcements.pipeline_steps_changed(site, transaction, EXECUTION, [begun], END)
     with site.database.read() as connection:
-        subjects = work.ready(connection, END, 10)
+        subjects = [subject for subject, _ in work.ready(connection, END, 10)]
         found = [outbox.find(connection, subject) for subject in subjects]
     told = {each.event["detail-type"]: each.event for each in found if each}
     assert sorted(told) == [

@@ -107,7 +107,7 @@ def test_only_rules_that_keep_time_wake_the_clock(events: Events, site: Site) ->
         assert work.ready(connection, 1e12, 10) == []
     events("EnableRule", Name="off")
     with site.database.read() as connection:
-        assert work.ready(connection, 1e12, 10) == [f"arn:aws:events:{HERE}:rule/off"]
+        assert work.ready(connection, 1e12, 10) == [(f"arn:aws:events:{HERE}:rule/off", "schedule")]
 
 
 def test_targets_are_put_listed_and_removed(events: Events) -> None:

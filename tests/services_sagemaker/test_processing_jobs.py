@@ -50,7 +50,7 @@ def test_create_and_describe(site: Site, call: Caller) -> None:
     assert "Tags" not in job
     with site.database.read() as connection:
         assert tags.of(connection, f"{ARN}:processing-job/j") == {"a": "b"}
-        assert work.ready(connection, job["CreationTime"], 9) == [f"{ARN}:processing-job/j"]
+        assert work.ready(connection, job["CreationTime"], 9) == [(f"{ARN}:processing-job/j", "job")]
 
 
 def test_a_name_is_taken_once_even_by_many_at_once(call: Caller) -> None:
@@ -156,7 +156,7 @@ def test_deleting(site: Site, call: Caller) -> None:
     with pytest.raises(Fault, match="ResourceNotFound"):
         call("DescribeProcessingJob", ProcessingJobName="j")
     with site.database.read() as connection:
-        assert work.ready(connection, 4e9, 9) == [f"{ARN}:processing-job/j"]
+        assert work.ready(connection, 4e9, 9) == [(f"{ARN}:processing-job/j", "job")]
 
 
 def test_lists(site: Site, call: Caller) -> None:

@@ -27,7 +27,7 @@ def take(database: Database, now: float, token: str = "a") -> work.Lease | None:
 
 def ready(database: Database, now: float) -> list[str]:
     with database.read() as connection:
-        return work.ready(connection, now, 10)
+        return [subject for subject, _ in work.ready(connection, now, 10)]
 
 
 def test_what_is_leased_is_not_ready_until_the_lease_ends(database: Database) -> None:

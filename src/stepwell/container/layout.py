@@ -1,15 +1,17 @@
-"""Room container: the config files of /opt/ml/input/config and /opt/ml/config, and the variables all kinds share.
+"""Room container: what /opt/ml holds besides data (folders, config files), and the variables all kinds share.
 
 The shapes are those of the public developer guide and of what the SDKs' toolkits read (spec 03, sections 2 and 3).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepwell.base.documents import Document
-from stepwell.container.plan import Group, Plan
+from stepwell.base.trees import Entry, Tree
+from stepwell.container.plan import ROOT, Group, Plan, Refusal, is_below_root
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NETWORK_INTERFACE = "lo"
@@ -25,6 +27,24 @@ class Access:
     access_key_id: str
     secret_access_key: str
     session_token: str
+
+
+def tree(plan: Plan, host: str) -> Tree:
+    """The /opt/ml of `host` without its input data. Raises Refusal."""
+    where = next(iter(plan.files)).rpartition("/")[0] if plan.files else f"{ROOT}/config"
+    files = {**plan.files, f"{where}/resourceconfig.json": resource_config(plan, host)}
+    folders = (*plan.folders, *(each.target for each in plan.inputs))
+    return (
+        *(Entry(_inside(path)) for path in folders),
+        *(Entry(_inside(path), "file", json.dumps(document).encode()) for path, document in files.items()),
+    )
+
+
+def _inside(path: str) -> str:
+    """`path` as it is called from /opt/ml."""
+    if not is_below_root(path):
+        raise Refusal(f'The path "{path}" is not below {ROOT}.')
+    return path.removeprefix(f"{ROOT}/")
 
 
 def resource_config(plan: Plan, host: str) -> Document:

@@ -1,4 +1,4 @@
-"""Room container: lays out /opt/ml on this machine. In: a Plan and the Objects. Out: a tree of files, or Refusal.
+"""Room container: brings input data to this machine. In: a Plan and the Objects. Out: files, or Refusal.
 
 The tree is made afresh each time, and nothing but us writes to it before the container starts, so no path of it can
 be a link. Copies run side by side only when there are many: threads cost more than a handful of clones.
@@ -6,16 +6,15 @@ be a link. Copies run side by side only when there are many: threads cost more t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from stepwell.container import layout, placement
+from stepwell.container import placement
 from stepwell.container.objects import Objects, StorageRefused, StoredObject
 from stepwell.container.placement import Placement, below
-from stepwell.container.plan import ROOT, Input, Location, Plan, Refusal, location
+from stepwell.container.plan import Input, Location, Plan, Refusal, location
 
 SIDE_BY_SIDE = 4
 FEW = 8
@@ -31,30 +30,13 @@ Checkpoint = Callable[[], None]
 """Called before each object; raises Interrupted when the job is to stop."""
 
 
-def lay_out(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
-    """Make the /opt/ml of every host, in `roots` by host (empty folders). Raises Refusal, Interrupted."""
-    for host, root in roots.items():
-        _make_folders(plan, root)
-        _write_config(plan, root, host)
+def bring(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
+    """Bring the inputs of every host below its /opt/ml, in `roots` by host. Raises Refusal, Interrupted."""
+    for wanted in plan.inputs:
+        for root in roots.values():
+            below(root, wanted.target).mkdir(parents=True, exist_ok=True)
     for wanted in plan.inputs:
         _bring(wanted, plan, roots, objects, checkpoint)
-
-
-def _make_folders(plan: Plan, root: Path) -> None:
-    for inside in (*plan.folders, *(each.target for each in plan.inputs)):
-        below(root, inside).mkdir(parents=True, exist_ok=True)
-
-
-def _write_config(plan: Plan, root: Path, host: str) -> None:
-    for inside, document in plan.files.items():
-        _write_json(below(root, inside), document)
-    where = next(iter(plan.files)).rpartition("/")[0] if plan.files else f"{ROOT}/config"
-    _write_json(below(root, f"{where}/resourceconfig.json"), layout.resource_config(plan, host))
-
-
-def _write_json(path: Path, document: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _bring(wanted: Input, plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from stepwell.base.trees import Tree
+
 GIB = 1024**3
 
 
@@ -49,6 +51,8 @@ class Container:
     environment: Mapping[str, str]
     """The complete environment of the container."""
     mounts: tuple[Mount, ...] = ()
+    tree: Tree = ()
+    """What is made in `folder` before it starts; what else lies there already stays."""
     memory_bytes: int | None = None
     """The whole tree is killed above it (`Exited.out_of_memory`); None is no limit."""
     network: bool = True

@@ -27,6 +27,7 @@ class Order:
         "network",
         "process_limit",
         "program",
+        "tree",
     )
 
     def __init__(
@@ -45,6 +46,7 @@ class Order:
         grace_seconds: float,
         process_limit: int,
         log_bytes: int,
+        tree: list[tuple[str, str, bytes]],
     ) -> None:
         self.folder = folder
         self.isolation = isolation
@@ -59,6 +61,7 @@ class Order:
         self.grace_seconds = grace_seconds
         self.process_limit = process_limit
         self.log_bytes = log_bytes
+        self.tree = tree
 
 
 def pack(order: Order) -> bytes:

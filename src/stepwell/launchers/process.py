@@ -36,7 +36,8 @@ class ProcessLauncher:
     def __init__(self, isolation: Isolation, python: str = sys.executable) -> None:
         self._isolation = isolation
         self._python = python
-        self._children: set[int] = set()
+        self._children: dict[Path, int] = {}
+        """The supervisors that we started, by folder, until they have ended."""
         self._children_lock = threading.Lock()
 
     def launch(self, container: Container) -> Observation:
@@ -54,8 +55,9 @@ class ProcessLauncher:
 
     def observe(self, folder: Path) -> Observation:
         """How the container of `folder` stands."""
-        self._reap()
-        return records.observe(folder)
+        with self._children_lock:
+            pid = self._child(folder)
+        return records.observe(folder) if pid is None else Running(pid)
 
     def stop(self, folder: Path) -> None:
         """Leave the wish where launch and supervisor look, and wake the supervisor."""
@@ -66,7 +68,11 @@ class ProcessLauncher:
 
     def watch(self, folder: Path) -> int | None:
         """A pidfd of the supervisor, which ends with its container; None if it does not run."""
-        match self.observe(folder):
+        with self._children_lock:
+            child = self._child(folder)
+            if child is not None:
+                return os.pidfd_open(child)  # not reaped yet: its number can be nobody else's
+        match records.observe(folder):
             case Running(pid) if pid:
                 try:
                     handle = os.pidfd_open(pid)
@@ -101,7 +107,7 @@ class ProcessLauncher:
         finally:
             os.close(order)
         with self._children_lock:
-            self._children.add(pid)
+            self._children[folder] = pid
         return Running(pid)
 
     def _order(self, container: Container) -> Order:
@@ -119,18 +125,21 @@ class ProcessLauncher:
             grace_seconds=container.grace_seconds,
             process_limit=container.process_limit,
             log_bytes=container.log_bytes,
+            tree=[(entry.path, entry.kind, entry.content) for entry in container.tree],
         )
 
-    def _reap(self) -> None:
-        """Take the exit status of supervisors that we started and that have ended; only theirs."""
-        with self._children_lock:
-            for pid in tuple(self._children):
-                try:
-                    ended, _ = os.waitpid(pid, os.WNOHANG)
-                except ChildProcessError:
-                    ended = pid
-                if ended:
-                    self._children.discard(pid)
+    def _child(self, folder: Path) -> int | None:
+        """The supervisor that we started for `folder`, until it has ended. With the lock in our hands."""
+        pid = self._children.get(folder)
+        if pid is None:
+            return None
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            ended = pid
+        if ended:
+            del self._children[folder]
+        return None if ended else pid
 
 
 def _check(container: Container) -> None:

@@ -19,7 +19,7 @@ import os
 import select
 import time
 
-from stepwell.launchers import bubblewrap, cgroups, namespaces, order, processes, rootfs
+from stepwell.launchers import bubblewrap, cgroups, namespaces, order, planting, processes, rootfs
 from stepwell.launchers.cage import Cage, Ending
 from stepwell.launchers.log_file import LogFile
 
@@ -58,6 +58,7 @@ class Run:
             pass  # The user's quota of pipe memory is used up: a smaller pipe does.
         if self._is_over_before_it_began():
             return Ending(None, None)
+        planting.plant(self.job.folder, self.job.tree)
         root = f"{self.job.folder}/root"
         binds = rootfs.prepare(root, self.job.hostname, self.job.mounts)
         self.group = cgroups.make(self.job.memory_bytes, self.job.process_limit)

@@ -50,7 +50,7 @@ class InvocationMachine:
         self._guard = threading.Lock()
         self._running: set[str] = set()
         self._unwatched: set[str] = set()
-        self._watcher = Watcher(self._has_ended)
+        self._watcher = Watcher(self._have_ended)
         with site.database.read() as connection:
             function_code.tidy(site.data, functions.code_in_use(connection))
 
@@ -138,6 +138,8 @@ class InvocationMachine:
             self._watcher.add(state.subject, part, descriptor)
         return True
 
-    def _has_ended(self, subject: str) -> None:
+    def _have_ended(self, subjects: Sequence[str]) -> None:
+        now = clock.now()
         with self._site.database.write() as transaction:
-            self._site.wake(transaction, self.name, subject, clock.now())
+            for subject in subjects:
+                self._site.wake(transaction, self.name, subject, now)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stepwell.base import trees
 from stepwell.container import instance_types, layout
 from stepwell.container.layout import Access
 from stepwell.container.plan import ROOT, Plan, Refusal
@@ -18,7 +19,7 @@ from stepwell.images import commands, layers
 from stepwell.images.catalog import Image
 from stepwell.images.environments import Environment
 from stepwell.launchers.launcher import Container, Mount
-from stepwell.runtime.job_folders import JobFolder
+from stepwell.runtime.job_folders import OPT_ML, PYTHON, JobFolder
 
 MOST_HOSTS = 16
 """All hosts of a job run on this machine; more than these would only be in each other's way."""
@@ -62,9 +63,8 @@ class Run:
 
 
 def container(run: Run, host: str, place: JobFolder, surroundings: Surroundings) -> Container:
-    """The container of `host`. Makes the folder of its Python layer. Raises Refusal."""
-    plan = run.plan
-    path_entries = layers.create(run.environment, place.python(host))
+    """The container of `host`. Raises Refusal."""
+    plan, path_entries = run.plan, layers.path_entries(run.environment)
     variables = {
         **(layout.access_variables(run.access) if plan.network else {}),
         **surroundings.environment,
@@ -76,6 +76,10 @@ def container(run: Run, host: str, place: JobFolder, surroundings: Surroundings)
         folder=place.host(host),
         command=run.command,
         environment=_checked(variables),
+        tree=(
+            *trees.below(OPT_ML, layout.tree(plan, host)),
+            *trees.below(PYTHON, layers.tree(run.environment)),
+        ),
         mounts=(*_mounts(run.environment, host, place), *surroundings.mounts),
         memory_bytes=_memory(plan.group_of(host).instance_type, surroundings.memory_bytes),
         network=plan.network,

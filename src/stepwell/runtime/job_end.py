@@ -1,4 +1,4 @@
-"""Room runtime: a job from the end of its containers on. In: a Record. Out: the event. All of it may be repeated."""
+"""Room runtime: a job from the end of its containers on. In: a Look. Out: the event. All of it may be repeated."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from stepwell.container.plan import Refusal
 from stepwell.machines.job import Event, Uploaded
 from stepwell.machines.job_outcomes import Verdict, platform_failed
 from stepwell.runtime import job_results
-from stepwell.runtime.job_records import Record
-from stepwell.runtime.job_tools import Tools, folder_of, log_of, plan_of
-from stepwell.services.registry import Site
+from stepwell.runtime.job_looks import Look
+from stepwell.runtime.job_tools import Tools, log_of
 
 
-def upload(site: Site, tools: Tools, state: Record, verdict: Verdict) -> Event:
+def upload(tools: Tools, look: Look, verdict: Verdict) -> Event:
     """Take the outputs that belong to the verdict to S3, and read what the containers tell."""
-    plan, place = plan_of(state), folder_of(site, state)
+    state, plan, place = look.record, look.plan(), look.place
     wanted = [each for each in plan.outputs if each.even_if_failed or verdict.status != "Failed"]
     roots = [place.opt_ml(host) for host in plan.hosts]
     members: Document = {}

@@ -1,7 +1,8 @@
 """Room runtime: where a job lives on this machine: `<data>/jobs/<id>/<attempt>/<host>/`.
 
 The id derives from the ARN, so every server finds the same folder. A host's folder is the launcher's; beside its
-files lie `opt-ml` (the container's /opt/ml) and `python` (the container's own Python packages).
+files lie `opt-ml` (the container's /opt/ml) and `python` (the container's own Python packages). Folders are made by
+who first has something to put there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from pathlib import Path
 from stepwell.base import ids
 from stepwell.container import notices, tidying
 
-PRIVATE = 0o700
+JOBS = "jobs"
+OPT_ML = "opt-ml"
+PYTHON = "python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +40,15 @@ class JobFolder:
 
     def opt_ml(self, host: str) -> Path:
         """What the container of `host` sees as /opt/ml."""
-        return self.host(host) / "opt-ml"
+        return self.host(host) / OPT_ML
 
     def python(self, host: str) -> Path:
         """The layer that the container's own packages go to."""
-        return self.host(host) / "python"
+        return self.host(host) / PYTHON
 
     def log(self, host: str) -> Path:
         """The log of `host`."""
         return self.host(host) / notices.NAME
-
-    def make(self, hosts: tuple[str, ...]) -> None:
-        """Make the folders of these hosts; nobody but the server's user may look into them."""
-        self.job.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        for host in hosts:
-            self.host(host).mkdir(parents=True, exist_ok=True)
 
     def empty(self) -> None:
         """Remove everything of every attempt but the logs."""
@@ -64,9 +61,14 @@ class JobFolder:
         tidying.remove(self.job)
 
 
+def make_room(data: Path) -> None:
+    """Make the folder of all jobs; nobody but the server's user may look into it."""
+    (data / JOBS).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def folder(data: Path, arn: str, attempt: int) -> JobFolder:
     """The folders of that attempt of the job of `arn`, below the server's `data`."""
-    return JobFolder(data / "jobs" / ids.derived(20, arn, alphabet=ids.LOWER), attempt)
+    return JobFolder(data / JOBS / ids.derived(20, arn, alphabet=ids.LOWER), attempt)
 
 
 def _entries(path: Path) -> list[Path]:

@@ -24,6 +24,7 @@ SECONDARY: dict[Phase, str] = {
     "Uploading": "Uploading",
 }
 """SecondaryStatus of a training job that enters a phase."""
+FINAL = frozenset({"Completed", "Failed", "Stopped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +108,6 @@ def _secondary_status(before: Job, after: Job) -> str | None:
         return "Restarting"
     if after.phase == "Cleaning" and after.verdict is not None:
         return "MaxRuntimeExceeded" if after.verdict.timed_out else after.verdict.status
-    return SECONDARY.get(after.phase)
+    status = SECONDARY.get(after.phase)
+    # A stop that came meanwhile is what a client should see, not what was begun before.
+    return None if after.stopping and status != "Uploading" else status

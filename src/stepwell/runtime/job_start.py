@@ -1,4 +1,4 @@
-"""Room runtime: a job up to its start: environment, data, containers. In: a Record. Out: the event, or None.
+"""Room runtime: a job up to its start: environment, data, containers. In: a Look. Out: the event, or None.
 
 Each function may have been cut off before and begins anew; only `launch` leaves something that may not be done
 twice, and the launcher knows what it started.
@@ -11,16 +11,16 @@ from collections.abc import Callable
 from stepwell.base import clock
 from stepwell.container import staging, tidying
 from stepwell.container.layout import Access
-from stepwell.container.plan import Plan, Refusal
+from stepwell.container.plan import Refusal
 from stepwell.launchers.launcher import Absent
 from stepwell.machines.job import Downloaded, Event, Launched, Prepared, Refused
 from stepwell.machines.job_outcomes import platform_failed
 from stepwell.runtime import job_containers, job_results
-from stepwell.runtime.job_folders import JobFolder
-from stepwell.runtime.job_records import Record
-from stepwell.runtime.job_tools import IMAGE_PROBLEMS, Tools, folder_of, log_of, plan_of
+from stepwell.runtime.job_looks import Look
+from stepwell.runtime.job_tools import IMAGE_PROBLEMS, Tools, log_of
 from stepwell.services.registry import Site
 from stepwell.store import logs, resources
+from stepwell.store.database import Transaction
 
 ASK_SECONDS = 0.5
 """How often a download looks whether the job is to stop."""
@@ -42,48 +42,49 @@ def or_refused(perform: Callable[[], Event | None]) -> Event | None:
         return Refused(platform_failed(error))
 
 
-def prepare(site: Site, tools: Tools, state: Record, now: float) -> Event:
-    """Folders, log streams and the image's environment. Raises Refusal and IMAGE_PROBLEMS."""
-    plan, place = plan_of(state), folder_of(site, state)
-    place.make(plan.hosts)
-    _attach_logs(site, state, plan, place, now)
-    with log_of(plan, place) as report:
+def prepare(tools: Tools, look: Look) -> Event:
+    """The image's environment. Raises Refusal and IMAGE_PROBLEMS."""
+    plan = look.plan()
+    with log_of(plan, look.place) as report:
         problem = job_containers.capacity_problem(plan)
         if problem:
             report(problem)
             return Refused(problem)
-        image = tools.catalog.resolve(plan.image)
+        image = look.image()
         for line in (*plan.notices, *image.substitutions, *image.notes):
             report(line)
-        tools.environments.prepare(image.recipe, report)
-    return Prepared(image.substitutions, job_results.definitions_member(state.document, image.entry))
+        look.environment = look.environment or tools.environments.prepare(image.recipe, report)
+    return Prepared(image.substitutions, job_results.definitions_member(look.record.document, image.entry))
 
 
-def _attach_logs(site: Site, state: Record, plan: Plan, place: JobFolder, now: float) -> None:
-    """A log stream for each host, which is the file that its supervisor writes."""
+def attach_logs(site: Site, transaction: Transaction, look: Look, now: float) -> None:
+    """A log stream for each host, which is the file that its supervisor writes. A job without a plan has none."""
+    state, place = look.record, look.place
     began = int(state.resource.created) + state.job.attempt - 1
-    with site.database.write() as transaction:
-        for host in plan.hosts:
-            stream, file = f"{state.name}/{host}-{began}", place.log(host).relative_to(site.data)
-            logs.attach(transaction, state.scope, state.kind.log_group, stream, str(file), now)
+    try:
+        hosts = look.plan().hosts
+    except Refusal:
+        return
+    for host in hosts:
+        stream, file = f"{state.name}/{host}-{began}", place.log(host).relative_to(site.data)
+        logs.attach(transaction, state.scope, state.kind.log_group, stream, str(file), now)
 
 
-def download(site: Site, tools: Tools, state: Record) -> Event | None:
-    """/opt/ml of every host; None when the job is to stop. Raises Refusal."""
-    plan, place = plan_of(state), folder_of(site, state)
-    roots = {host: place.opt_ml(host) for host in plan.hosts}
+def download(site: Site, tools: Tools, look: Look) -> Event | None:
+    """The input data of every host; None when the job is to stop. Raises Refusal."""
+    plan, place = look.plan(), look.place
+    roots = {host: place.opt_ml(host) for host in plan.hosts} if plan.inputs else {}
     for root in roots.values():
         tidying.remove(root)
-        root.mkdir(parents=True)
     try:
         with log_of(plan, place):
-            staging.lay_out(plan, roots, tools.objects(state.scope), _checkpoint(site, state))
+            staging.bring(plan, roots, tools.objects(look.scope), _checkpoint(site, look))
     except staging.Interrupted:
         return None
     return Downloaded()
 
 
-def _checkpoint(site: Site, state: Record) -> staging.Checkpoint:
+def _checkpoint(site: Site, look: Look) -> staging.Checkpoint:
     asked = clock.monotonic()
 
     def checkpoint() -> None:
@@ -92,26 +93,27 @@ def _checkpoint(site: Site, state: Record) -> staging.Checkpoint:
             return
         asked = clock.monotonic()
         with site.database.read() as connection:
-            row = resources.find(connection, state.resource.key)
+            row = resources.find(connection, look.stored.key)
         if row is None or row.status == "Stopping":
             raise staging.Interrupted
 
     return checkpoint
 
 
-def launch(site: Site, tools: Tools, state: Record, now: float) -> Event:
+def launch(tools: Tools, look: Look, now: float) -> Event:
     """A container on every host that has none yet. Raises Refusal and IMAGE_PROBLEMS."""
-    plan, place = plan_of(state), folder_of(site, state)
+    plan, place, state = look.plan(), look.place, look.record
     absent = [host for host in plan.hosts if isinstance(tools.launcher.observe(place.host(host)), Absent)]
     if absent:
-        image = tools.catalog.resolve(plan.image)
-        environment = tools.environments.prepare(image.recipe, lambda _line: None)
+        assert look.access is not None, "a launch without keys"
+        image = look.image()
+        environment = look.environment or tools.environments.prepare(image.recipe, lambda _line: None)
         run = job_containers.Run(
             plan,
             image,
             state.kind.command(image, state.document[state.kind.specification]),
             environment,
-            _access(site, tools, state, plan, now),
+            look.access,
             deadline=now + plan.max_runtime_seconds,
         )
         for host in absent:
@@ -119,9 +121,10 @@ def launch(site: Site, tools: Tools, state: Record, now: float) -> Event:
     return Launched()
 
 
-def _access(site: Site, tools: Tools, state: Record, plan: Plan, now: float) -> Access:
+def access(site: Site, tools: Tools, transaction: Transaction, look: Look, now: float) -> Access:
+    """New keys for the job's containers."""
+    plan = look.plan()
     seconds = plan.max_runtime_seconds + plan.grace_seconds + ACCESS_MARGIN_SECONDS
-    with site.database.write() as transaction:
-        keys = tools.issue(transaction, plan.role_arn, SESSION, now, seconds)
-    region, token = state.resource.key.region, keys.session_token or ""
+    keys = tools.issue(transaction, plan.role_arn, SESSION, now, seconds)
+    region, token = look.stored.key.region, keys.session_token or ""
     return Access(region, site.endpoint, keys.access_key_id, keys.secret, token)

@@ -1,4 +1,4 @@
-"""Room runtime: what jobs are run with, and how a job's own things are found. In: a Record. Out: its plan and log."""
+"""Room runtime: what jobs are run with, and how one's log is written."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from stepwell.images.catalog import Catalog, StrictRefused, UnknownImage
 from stepwell.images.environments import BuildFailed, Environment
 from stepwell.launchers.launcher import Launcher
 from stepwell.runtime.job_containers import Surroundings
-from stepwell.runtime.job_folders import JobFolder, folder
-from stepwell.runtime.job_records import Record
-from stepwell.services.registry import Site
+from stepwell.runtime.job_folders import JobFolder
 from stepwell.store.credentials import Credential
 from stepwell.store.database import Transaction
 
@@ -35,6 +33,9 @@ IMAGE_PROBLEMS = (UnknownImage, StrictRefused, BuildFailed)
 class Environments(Protocol):
     """Where environments come from: images.environments.Environments."""
 
+    def find(self, recipe: str) -> Environment | None:
+        """The environment of that recipe, if it is made."""
+
     def prepare(self, recipe: str, report: Report) -> Environment:
         """The environment of that recipe, made first if need be. Raises BuildFailed."""
 
@@ -50,16 +51,6 @@ class Tools:
     """S3 as the caller of that scope uses it."""
     issue: IssueAccess
     surroundings: Surroundings = field(default_factory=Surroundings)
-
-
-def plan_of(state: Record) -> Plan:
-    """What the job is to run. Raises Refusal."""
-    return state.kind.plan(state.name, state.arn, state.document)
-
-
-def folder_of(site: Site, state: Record) -> JobFolder:
-    """Where the job's present attempt lives."""
-    return folder(site.data, state.arn, state.job.attempt)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Room runtime: hears when containers end. In: file descriptors that become readable then. Out: one call each.
+"""Room runtime: hears when containers end. In: file descriptors that become readable then. Out: calls.
 
 One thread waits for all of them. What it misses (a crash in between, a descriptor that could not be had) is found by
 the look that every running job gets now and then.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class Watcher:
-    """Calls `ended(subject)` once for each watched descriptor. Thread-safe."""
+    """Tells `ended` the subjects of descriptors that became readable, each once. Thread-safe."""
 
-    def __init__(self, ended: Callable[[str], None]) -> None:
+    def __init__(self, ended: Callable[[Sequence[str]], None]) -> None:
         self._ended = ended
         self._epoll = select.epoll()
         self._guard = threading.Lock()
@@ -48,11 +48,14 @@ class Watcher:
 
     def _wait(self) -> None:
         while True:
-            for descriptor, _ in self._epoll.poll():
-                if descriptor == self._closing:
-                    return
-                with self._guard:
-                    subject, _part = self._watched.pop(descriptor)
-                    self._epoll.unregister(descriptor)
-                    os.close(descriptor)
-                self._ended(subject)
+            found = [descriptor for descriptor, _ in self._epoll.poll()]
+            if self._closing in found:
+                return
+            self._ended([self._forget(descriptor) for descriptor in found])
+
+    def _forget(self, descriptor: int) -> str:
+        with self._guard:
+            subject, _part = self._watched.pop(descriptor)
+            self._epoll.unregister(descriptor)
+            os.close(descriptor)
+        return subject

@@ -6,14 +6,15 @@ leases and goes on (docs/architecture.md). `roused` saves the wait when the reas
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from stepwell.base import clock, ids
-from stepwell.runtime.machine import Looker, Machine
+from stepwell.runtime.machine import Gatherer, Looker, Machine
 from stepwell.store import work
 from stepwell.store.database import Database
 from stepwell.store.work import Lease
@@ -24,6 +25,8 @@ LEASE_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 2.0
 """How long the finder sleeps at most: another process may have woken something."""
 WAIT_AFTER_BUG_SECONDS = 10.0
+MOST_FOUND = 512
+"""So many subjects are leased in one go at most."""
 
 
 class Loop:
@@ -32,13 +35,20 @@ class Loop:
     def __init__(
         self,
         database: Database,
-        machines: Mapping[str, Machine[Any, Any, Any] | Looker],
+        machines: Mapping[str, Machine[Any, Any, Any] | Looker | Gatherer],
         roused: threading.Event,
         workers: int = 16,
     ) -> None:
         self._database = database
         self._machines = machines
+        self._together = {
+            name: machine.together if isinstance(machine, Gatherer) else 1 for name, machine in machines.items()
+        }
         self._workers = workers
+        self._looks = 0
+        self._name = ids.request_id()
+        self._numbers = itertools.count()
+        """Together the token of each lease: no process ever gives one twice."""
         self._held: dict[str, Lease] = {}
         self._guard = threading.Lock()
         self._roused = roused
@@ -72,39 +82,82 @@ class Loop:
         """Begin looks at what is due, as far as there are workers for it; how long (seconds) nothing more is due."""
         now = clock.now()
         with self._guard:
-            free = self._workers - len(self._held)
-        if not free:
+            free = self._workers - self._looks
+        if free <= 0:
             return LOOK_AGAIN_SECONDS  # whoever ends a look rouses us
         with self._database.read() as connection:
-            subjects = work.ready(connection, now, free)
-            due = None if subjects else work.next_due(connection)
-        if not subjects:
+            found = work.ready(connection, now, MOST_FOUND)
+            due = None if found else work.next_due(connection)
+        if not found:
             return LOOK_AGAIN_SECONDS if due is None else min(max(due - clock.now(), 0.0), LOOK_AGAIN_SECONDS)
         with self._database.write() as transaction:
-            tokens = ((subject, ids.request_id()) for subject in subjects)
-            leases = [work.lease(transaction, *each, now, now + LEASE_SECONDS) for each in tokens]
-        for held in leases:
-            if held is not None:
-                with self._guard:
-                    self._held[held.subject] = held
-                self._pool.submit(self._look, held)
+            looks = [
+                [work.lease(transaction, subject, self._token(), now, now + LEASE_SECONDS) for subject in together]
+                for together in self._gathered(found, free)
+            ]
+        for leases in looks:
+            self._submit([lease for lease in leases if lease is not None])
         return 0.0
 
-    def _look(self, held: Lease) -> None:
-        machine = self._machines[held.machine]
+    def _gathered(self, found: Sequence[tuple[str, str]], most: int) -> Sequence[Sequence[str]]:
+        """Which of these (subject, machine) share a look, for at most so many looks; the longest due come first."""
+        looks: list[list[str]] = []
+        room: dict[str, list[str]] = {}
+        for subject, name in found:
+            if name not in room or len(room[name]) >= self._together[name]:
+                if len(looks) == most:
+                    continue
+                room[name] = []
+                looks.append(room[name])
+            room[name].append(subject)
+        return looks
+
+    def _token(self) -> str:
+        return f"{self._name}-{next(self._numbers)}"
+
+    def _submit(self, held: Sequence[Lease]) -> None:
+        if not held:
+            return
+        with self._guard:
+            self._looks += 1
+            self._held.update({lease.subject: lease for lease in held})
         try:
-            if isinstance(machine, Looker):
-                machine.look(held, self._stopping)
-            else:
-                look(self._database, machine, held, self._stopping)
+            self._pool.submit(self._look, held)
+        except RuntimeError:  # we are being stopped: the leases are freed by whoever comes next
+            self._let_go(held)
+
+    def _look(self, held: Sequence[Lease]) -> None:
+        left: Sequence[Lease] = ()
+        try:
+            left = self._looked(held)
         except Exception:  # a bug in one machine must not take the others down; it is looked at again
-            log.exception("looking at %s failed", held.subject)
-            with self._database.write() as transaction:
-                work.release(transaction, held, clock.now() + WAIT_AFTER_BUG_SECONDS)
+            if len(held) > 1:
+                left = held  # nor one subject its neighbours
+            else:
+                log.exception("looking at %s failed", held[0].subject)
+                with self._database.write() as transaction:
+                    work.release(transaction, held[0], clock.now() + WAIT_AFTER_BUG_SECONDS)
         finally:
-            with self._guard:
-                self._held.pop(held.subject, None)
+            self._let_go(held)
+        for lease in left:
+            self._submit([lease])
         self._roused.set()
+
+    def _looked(self, held: Sequence[Lease]) -> Sequence[Lease]:
+        machine = self._machines[held[0].machine]
+        if isinstance(machine, Gatherer):
+            return machine.look_at(held, self._stopping)
+        if isinstance(machine, Looker):
+            machine.look(held[0], self._stopping)
+        else:
+            look(self._database, machine, held[0], self._stopping)
+        return ()
+
+    def _let_go(self, held: Sequence[Lease]) -> None:
+        with self._guard:
+            self._looks -= 1
+            for lease in held:
+                self._held.pop(lease.subject, None)
 
     def _keep_alive(self) -> None:
         while not self._stopping.wait(LEASE_SECONDS / 3):

@@ -1,4 +1,5 @@
-"""What the loop runs: a Machine looks at one subject effect by effect, a Looker does its whole look itself."""
+"""What the loop runs: a Machine looks at one subject effect by effect, a Looker does its whole look itself, and a
+Gatherer looks at several at once."""
 
 from __future__ import annotations
 
@@ -45,3 +46,17 @@ class Looker(Protocol):
 
     def look(self, held: Lease, stopping: threading.Event) -> None:
         """Do everything that is due, write it under the lease, and give the lease back."""
+
+
+@runtime_checkable
+class Gatherer(Protocol):
+    """A kind of thing of which there may be very many, each with little to do: what happens to several of them in
+    one look is written together."""
+
+    name: str
+    together: int
+    """So many are looked at together at most."""
+
+    def look_at(self, held: Sequence[Lease], stopping: threading.Event) -> Sequence[Lease]:
+        """Do what is due for these, write it under their leases, and give the leases back, except for those that are
+        answered: they would keep the others waiting and are to be looked at alone."""

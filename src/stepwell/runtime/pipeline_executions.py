@@ -1,10 +1,10 @@
 """Moves pipeline executions: performs what `machines/pipeline_execution.decide` says, through the one door.
 
 A look reads what was signalled, observes those steps, and performs what follows, round by round. What comes of it
-is noted in memory and written in few transactions: one before anything is created, so that every creation has its
-row as Starting, and one at the end, which gives the lease back as well. Only these files write step rows of a
-running execution, and only under its lease. Names derive from execution, step and attempt, so whoever comes back
-after a crash creates again and is told that it exists.
+is noted in memory and written in few transactions; what a step asks for is created in the transaction that writes
+the step's row, so that neither is ever there without the other. Only these files write step rows of a running
+execution, and only under its lease. Names derive from execution, step and attempt, so whoever comes back after a
+crash creates again and is told if it exists.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from stepwell.services.registry import Door
 from stepwell.services.sagemaker import pipeline_executions
 from stepwell.steps import reasons
 from stepwell.store import resources, signals, steps, work
+from stepwell.store.database import Transaction
 from stepwell.store.signals import Signal
 from stepwell.store.steps import Step
 from stepwell.store.work import Lease
 
 BATCH = 200
 """So many things are done between two transactions, and between two looks at whether somebody stopped us."""
+CREATED_TOGETHER = 50
+"""So many creations share a transaction: nobody else can write meanwhile."""
 LOOK_AGAIN_SECONDS = 60.0
 """Ended jobs signal their end; this is for those that somebody removed."""
 MOST_SESSIONS = 1000
@@ -40,7 +43,7 @@ MOST_SESSIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A step whose row is Starting, and what it will ask for."""
+    """A step that is Starting, and what it will ask for."""
 
     step: Step
     prepared: Prepared
@@ -106,8 +109,8 @@ class _Look:
             if not begun:
                 self._write(due=self._due(now))
                 return True
-            self._write()
-            self._create(begun)
+            if self._create(begun, now):
+                return True
             now = clock.now()
             if self._follow() is None:
                 self._write(finish=True)
@@ -205,11 +208,25 @@ class _Look:
                 return
         yield Begun(step, prepared)
 
-    def _create(self, begun: Sequence[Begun]) -> None:
-        for one in begun:
-            if self._stopping.is_set():
-                return
-            self._note(self._created(one, clock.now()))
+    def _create(self, begun: Sequence[Begun], now: float) -> bool:
+        """Create all of it; whether nothing is left to do now, and the lease was given back in the last transaction.
+
+        Users may have done something meanwhile: then the row stays due (`work.release`).
+        """
+        is_done = False
+        for first in range(0, len(begun), CREATED_TOGETHER):
+            with self._database.write() as transaction:
+                self._context.require_lease(transaction)
+                for one in begun[first : first + CREATED_TOGETHER]:
+                    self._note(self._created(one, clock.now()))
+                self._save(transaction)
+                is_last = first + CREATED_TOGETHER >= len(begun)
+                is_done = is_last and not machine.decide(self._session.execution, now, 1)
+                if is_done:
+                    work.release(transaction, self._held, self._due(now))
+            self._session.written()
+            self._told.clear()
+        return is_done
 
     def _created(self, begun: Begun, now: float) -> Change | None:
         performer = self._performer(begun.step.name)
@@ -264,22 +281,24 @@ class _Look:
             return
         with self._database.write() as transaction:
             self._context.require_lease(transaction)
-            steps.save_all(transaction, session.pending.values())
-            for write in session.writes:
-                write(transaction)
-            announcements.pipeline_steps_changed(
-                self._context.door.site, transaction, session.arn, session.changes, clock.now()
-            )
-            signals.remove(transaction, self._told)
+            self._save(transaction)
             if finish:
                 signals.clear(transaction, session.arn)
                 work.finish(transaction, self._held)
             elif due is not None:
                 work.release(transaction, self._held, due)
-        session.pending.clear()
-        session.writes.clear()
-        session.changes.clear()
+        session.written()
         self._told.clear()
+
+    def _save(self, transaction: Transaction) -> None:
+        session = self._session
+        steps.save_all(transaction, session.pending.values())
+        for write in session.writes:
+            write(transaction)
+        announcements.pipeline_steps_changed(
+            self._context.door.site, transaction, session.arn, session.changes, clock.now()
+        )
+        signals.remove(transaction, self._told)
 
 
 def _or_failed(perform: Callable[[], Change | None], step: Step, now: float) -> Change | None:

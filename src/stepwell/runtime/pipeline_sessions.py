@@ -87,6 +87,12 @@ class Session:
             self._remember(step.name, step.properties)
         self.steps[step.name] = replace(step, properties=None)
 
+    def written(self) -> None:
+        """Everything that was noted is in the database."""
+        self.pending.clear()
+        self.writes.clear()
+        self.changes.clear()
+
     def follow(self, row: Resource) -> None:
         """Somebody may have stopped or updated the execution."""
         self.row = row

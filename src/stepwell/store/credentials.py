@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Float, String, Table, delete, insert, select
+from sqlalchemy import Column, Connection, Float, Index, String, Table, bindparam, delete, insert, select
 
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 table = Table(
     "credentials",
@@ -17,6 +18,7 @@ table = Table(
     Column("account", String, nullable=False),
     Column("principal", String, nullable=False),
     Column("expires", Float),
+    Index("credential_expires", "expires"),
 )
 
 
@@ -32,10 +34,13 @@ class Credential:
     expires: float | None
 
 
+_INSERT = Prepared(insert(table).values({name: bindparam(name) for name in Credential.__slots__}))
+_FORGET = Prepared(delete(table).where(table.c.expires < bindparam("before")))
+
+
 def add(transaction: Transaction, credential: Credential) -> None:
     """Store a new key."""
-    values = {name: getattr(credential, name) for name in Credential.__slots__}
-    transaction.connection.execute(insert(table).values(**values))
+    _INSERT.run(transaction.connection, **{name: getattr(credential, name) for name in Credential.__slots__})
 
 
 def find(connection: Connection, access_key_id: str) -> Credential | None:
@@ -52,4 +57,4 @@ def root(connection: Connection) -> Credential | None:
 
 def forget_expired(transaction: Transaction, before: float) -> None:
     """Delete keys that expired before that moment (epoch seconds)."""
-    transaction.connection.execute(delete(table).where(table.c.expires < before))
+    _FORGET.run(transaction.connection, before=before)

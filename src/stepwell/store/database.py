@@ -1,7 +1,8 @@
 """One database: connections, transactions, and what happens once a transaction is safe.
 
 Reads run on a connection of their own and see the last commit. Writes are serial: one lock in this process,
-`BEGIN IMMEDIATE` for others, so that a transaction never fails half-way because another one wrote first.
+`BEGIN IMMEDIATE` for others, so that a transaction never fails half-way because another one wrote first. Whatever a
+thread reads or writes within a write of its own belongs to it, so that many small creations cost one commit.
 SQLite runs in WAL mode with synchronous=NORMAL: every commit survives kill -9 (docs/decisions/0003);
 `durable=True` makes it FULL, which survives power loss as well.
 """
@@ -49,6 +50,7 @@ class Database:
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self._engine = _sqlite(path, durable=durable)
         self._writing = threading.Lock()
+        self._own = _Own()
         self._idle: deque[Connection] = deque()
         """Connections nobody uses, the last used last: it is the one whose pages and statements are at hand."""
         metadata.create_all(self._engine)
@@ -56,6 +58,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees the last commit. Statements do not share a snapshot."""
+        if self._own.transaction is not None:
+            yield self._own.transaction.connection
+            return
         connection = self._take()
         try:
             yield connection
@@ -66,16 +71,30 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A transaction: all of it is kept when the block ends, none of it when it raises."""
+        """A transaction: all of it is kept when the block ends, none of it when it raises.
+
+        Within another one of this thread it is a part of that one, which may fail without the whole failing.
+        """
+        whole = self._own.transaction
+        if whole is not None:
+            with _part_of(whole) as self._own.transaction:
+                try:
+                    yield self._own.transaction
+                finally:
+                    self._own.transaction = whole
+            return
         with self._writing, self.read() as connection:
             _order(connection, "BEGIN IMMEDIATE")
-            transaction = Transaction(connection)
+            self._own.transaction = transaction = Transaction(connection)
             try:
                 yield transaction
             except BaseException:
                 _order(connection, "ROLLBACK")
                 raise
-            _order(connection, "COMMIT")
+            else:
+                _order(connection, "COMMIT")
+            finally:
+                self._own.transaction = None
         transaction.committed()
 
     def close(self) -> None:
@@ -89,6 +108,26 @@ class Database:
             return self._idle.pop()
         except IndexError:
             return self._engine.connect()
+
+
+class _Own(threading.local):
+    """The transaction that this thread is in."""
+
+    transaction: Transaction | None = None
+
+
+@contextmanager
+def _part_of(whole: Transaction) -> Iterator[Transaction]:
+    _order(whole.connection, "SAVEPOINT part")
+    part = Transaction(whole.connection)
+    try:
+        yield part
+    except BaseException:
+        _order(whole.connection, "ROLLBACK TO part")
+        _order(whole.connection, "RELEASE part")
+        raise
+    _order(whole.connection, "RELEASE part")
+    whole.on_commit(part.committed)
 
 
 def _order(connection: Connection, words: str) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     insert,
@@ -35,6 +36,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from stepwell.base.arn import Scope
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 groups = Table(
     "log_groups",
@@ -114,15 +116,28 @@ class Event:
     message: str
 
 
+_ATTACHED = insert_or(streams).from_select(
+    ["group_id", "name", "file", "created"],
+    select(
+        groups.c.id, bindparam("stream", type_=String), bindparam("file", type_=String), bindparam("now", type_=Float)
+    ).where(
+        groups.c.account == bindparam("account"),
+        groups.c.region == bindparam("region"),
+        groups.c.name == bindparam("group"),
+    ),
+)
+_ATTACH = Prepared(
+    _ATTACHED.on_conflict_do_update(index_elements=["group_id", "name"], set_={"file": _ATTACHED.excluded.file})
+)
+
+
 def attach(transaction: Transaction, scope: Scope, group: str, stream: str, file: str, now: float) -> None:
     """Let a stream show the log file of a job; makes group and stream as needed. Safe to repeat."""
-    add_group(transaction, scope, group, now)
-    found = find_group(transaction.connection, scope, group)
-    assert found is not None
-    values = {"group_id": found.id, "name": stream, "created": now, "file": file}
-    statement = insert_or(streams).values(**values)
-    unique = ["group_id", "name"]
-    transaction.connection.execute(statement.on_conflict_do_update(index_elements=unique, set_={"file": file}))
+    wanted = {"account": scope.account, "region": scope.region, "group": group}
+    shown = {"stream": stream, "file": file, "now": now}
+    if not _ATTACH.run(transaction.connection, **wanted, **shown):
+        add_group(transaction, scope, group, now)
+        _ATTACH.run(transaction.connection, **wanted, **shown)
 
 
 def add_group(transaction: Transaction, scope: Scope, name: str, now: float) -> bool:

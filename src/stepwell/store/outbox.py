@@ -17,6 +17,7 @@ from stepwell.base.documents import Document
 from stepwell.store import resources as stored
 from stepwell.store import work
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 MACHINE = "event"
 RULE = "event-rule"
@@ -51,7 +52,7 @@ _INSERT = insert(table)
 _FIND = select(table).where(table.c.subject == bindparam("subject"))
 _REMOVE = delete(table).where(table.c.subject == bindparam("wanted"))
 _rules = stored.table.c
-_LISTENING = (
+_LISTENING = Prepared(
     select(_rules.id)
     .where(
         _rules.kind == RULE,
@@ -66,8 +67,7 @@ _LISTENING = (
 
 def is_heard(connection: Connection, scope: Scope, bus: str = DEFAULT_BUS) -> bool:
     """Whether an enabled rule stands on that bus: one look-up in the index of names."""
-    wanted = {"account": scope.account, "region": scope.region, "bus": bus}
-    return connection.execute(_LISTENING, wanted).first() is not None
+    return _LISTENING.first(connection, account=scope.account, region=scope.region, bus=bus) is not None
 
 
 def emit(

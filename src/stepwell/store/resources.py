@@ -51,6 +51,7 @@ table = Table(
     Column("created", Float, nullable=False),
     Column("modified", Float, nullable=False),
     Column("document", JSON, nullable=False),
+    Column("revision", Integer, nullable=False, default=0),
     Index("resource_name", "kind", "account", "region", "parent", "name", unique=True),
     Index("resource_created", "kind", "account", "region", "parent", "created", "id"),
     Index("resource_modified", "kind", "account", "region", "parent", "modified", "id"),
@@ -81,6 +82,8 @@ class Resource:
     modified: float
     document: Document = field(default_factory=dict)
     id: int = 0
+    revision: int = 0
+    """How often it was saved."""
 
     @property
     def name(self) -> str:
@@ -102,14 +105,21 @@ class Conflict(Exception):
 
 # Statements are built once: building one costs as much as running it.
 _OF_KEY = tuple(table.c[name] == bindparam(name) for name in ("kind", "account", "region", "parent", "name"))
-_FIND = Prepared(
-    select(table.c.status, table.c.created, table.c.modified, table.c.document, table.c.id).where(*_OF_KEY)
+_FOUND = ("status", "created", "modified", "document", "id", "revision")
+_FIND = Prepared(select(*(table.c[name] for name in _FOUND)).where(*_OF_KEY))
+_WRITTEN = ("kind", "account", "region", "parent", "name", "status", "created", "modified", "document")
+_INSERT = Prepared(
+    insert(table).values({**{name: bindparam(name) for name in _WRITTEN}, "revision": 0}).returning(table.c.id)
 )
-_INSERT = insert(table)
-_SAVE = update(table).where(table.c.id == bindparam("row_id"))
-_SAVE_UNCHANGED = _SAVE.where(
-    table.c.status == bindparam("seen_status"), table.c.modified == bindparam("seen_modified")
+_CHANGING = ("status", "modified", "document")
+_CHANGE = (
+    update(table)
+    .values({**{name: bindparam(name) for name in _CHANGING}, "revision": table.c.revision + 1})
+    .where(table.c.id == bindparam("row_id"))
+    .returning(table.c.revision)
 )
+_SAVE = Prepared(_CHANGE)
+_SAVE_UNCHANGED = Prepared(_CHANGE.where(table.c.revision == bindparam("seen_revision")))
 
 
 def key(scope: Scope, kind: str, name: str, parent: str = "") -> Key:
@@ -120,17 +130,17 @@ def key(scope: Scope, kind: str, name: str, parent: str = "") -> Key:
 def add(transaction: Transaction, resource: Resource) -> Resource:
     """Insert; raises AlreadyExists. Returns the resource with its row id."""
     try:
-        result = transaction.connection.execute(_INSERT, _columns(resource))
+        made = _INSERT.first(transaction.connection, **_columns(resource))
     except IntegrityError as error:
         raise AlreadyExists(resource.key) from error
-    (row_id,) = result.inserted_primary_key or (0,)
-    return replace(resource, id=row_id)
+    assert made is not None
+    return replace(resource, id=made[0])
 
 
 def find(connection: Connection, wanted: Key) -> Resource | None:
     """The resource of that key, or None."""
     row = _FIND.first(connection, **_named(wanted))
-    return Resource(wanted, *row) if row else None  # type: ignore[arg-type]  # the columns of _FIND
+    return Resource(wanted, *row) if row else None
 
 
 def find_ignoring_case(connection: Connection, wanted: Key) -> Resource | None:
@@ -149,16 +159,17 @@ def find_ignoring_case(connection: Connection, wanted: Key) -> Resource | None:
     return _resource(row) if row else None
 
 
-def save(transaction: Transaction, resource: Resource, *, seen: Resource | None = None) -> None:
-    """Write the row of `resource.id`; with `seen`, only if its status and time are still those. Raises Conflict."""
+def save(transaction: Transaction, resource: Resource, *, seen: Resource | None = None) -> Resource:
+    """Write status, time and document of the row of `resource.id`; with `seen`, only if nobody has saved it since
+    that was read. Raises Conflict. Returns the resource as it stands now."""
     values = {**_columns(resource), "row_id": resource.id}
     if seen is None:
-        result = transaction.connection.execute(_SAVE, values)
+        saved = _SAVE.first(transaction.connection, **values)
     else:
-        expected = {"seen_status": seen.status, "seen_modified": seen.modified}
-        result = transaction.connection.execute(_SAVE_UNCHANGED, {**values, **expected})
-    if result.rowcount != 1:
+        saved = _SAVE_UNCHANGED.first(transaction.connection, **values, seen_revision=seen.revision)
+    if saved is None:
         raise Conflict(resource.key)
+    return replace(resource, revision=saved[0])
 
 
 def remove(transaction: Transaction, wanted: Key) -> bool:
@@ -286,4 +297,5 @@ def _resource(row: Row[tuple[object, ...]]) -> Resource:
         row.modified,
         row.document,
         row.id,
+        row.revision,
     )

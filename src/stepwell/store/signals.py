@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, bindparam, delete, insert, select
 
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 table = Table(
     "signals",
@@ -23,10 +24,10 @@ table = Table(
     sqlite_autoincrement=True,
 )
 
-_INSERT = insert(table)
-_OF = select(table.c.id, table.c.key).where(table.c.subject == bindparam("of_subject")).order_by(table.c.id)
-_REMOVE = delete(table).where(table.c.id == bindparam("row_id"))
-_CLEAR = delete(table).where(table.c.subject == bindparam("of_subject"))
+_INSERT = Prepared(insert(table).values(subject=bindparam("subject"), key=bindparam("key")))
+_OF = Prepared(select(table.c.id, table.c.key).where(table.c.subject == bindparam("of_subject")).order_by(table.c.id))
+_REMOVE = Prepared(delete(table).where(table.c.id == bindparam("row_id")))
+_CLEAR = Prepared(delete(table).where(table.c.subject == bindparam("of_subject")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +40,19 @@ class Signal:
 
 def add(transaction: Transaction, subject: str, key: str) -> None:
     """Have `subject` look at `key`."""
-    transaction.connection.execute(_INSERT, {"subject": subject, "key": key})
+    _INSERT.run(transaction.connection, subject=subject, key=key)
 
 
 def of(connection: Connection, subject: str) -> list[Signal]:
     """What the subject was told and has not dealt with, oldest first."""
-    return [Signal(*row) for row in connection.execute(_OF, {"of_subject": subject})]
+    return [Signal(*row) for row in _OF.all(connection, of_subject=subject)]
 
 
 def remove(transaction: Transaction, signals: Iterable[Signal]) -> None:
     """Forget signals that were dealt with."""
-    rows = [{"row_id": signal.id} for signal in signals]
-    if rows:
-        transaction.connection.execute(_REMOVE, rows)
+    _REMOVE.run_all(transaction.connection, ({"row_id": signal.id} for signal in signals))
 
 
 def clear(transaction: Transaction, subject: str) -> None:
     """Forget every signal of a subject that is over."""
-    transaction.connection.execute(_CLEAR, {"of_subject": subject})
+    _CLEAR.run(transaction.connection, of_subject=subject)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
-    Row,
     String,
     Table,
     UniqueConstraint,
@@ -30,6 +29,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from stepwell.base.documents import Document
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 table = Table(
     "execution_steps",
@@ -106,23 +106,26 @@ _UNCHANGING = ("execution", "name")
 _BULKY = ("properties", "attributes")
 """Columns that are not read with the others; a step without them keeps what its row has."""
 _IN_MEMORY = [column for column in table.c if column.name not in _BULKY]
+_ALL = list(table.c)
 
 # Statements are built once: building one costs as much as running it.
-_SAVE = insert(table).values({name: bindparam(name) for name in _FIELDS})
-_SAVE = _SAVE.on_conflict_do_update(
+_INSERT = insert(table).values({name: bindparam(name) for name in _FIELDS})
+_UPSERT = _INSERT.on_conflict_do_update(
     index_elements=["execution", "name"],
     set_={
-        **{name: _SAVE.excluded[name] for name in _FIELDS if name not in _UNCHANGING},
-        **{name: func.coalesce(_SAVE.excluded[name], table.c[name]) for name in _BULKY},
+        **{name: _INSERT.excluded[name] for name in _FIELDS if name not in _UNCHANGING},
+        **{name: func.coalesce(_INSERT.excluded[name], table.c[name]) for name in _BULKY},
     },
 )
-_OF = select(*_IN_MEMORY).where(table.c.execution == bindparam("of_execution"))
-_OF = _OF.order_by(table.c.started, table.c.id)
+_SAVE = Prepared(_UPSERT)
+_OF = Prepared(
+    select(*_IN_MEMORY).where(table.c.execution == bindparam("of_execution")).order_by(table.c.started, table.c.id)
+)
 _NAMED = (table.c.execution == bindparam("of_execution"), table.c.name == bindparam("of_name"))
-_FIND = select(table).where(*_NAMED)
-_PROPERTIES = select(table.c.properties).where(*_NAMED)
-_NEWEST = (
-    select(table)
+_FIND = Prepared(select(*_ALL).where(*_NAMED))
+_PROPERTIES = Prepared(select(table.c.properties).where(*_NAMED))
+_NEWEST = Prepared(
+    select(*_ALL)
     .where(
         table.c.cache_key == bindparam("of_key"),
         table.c.status == "Succeeded",
@@ -132,7 +135,7 @@ _NEWEST = (
     .order_by(table.c.ended.desc(), table.c.id.desc())
     .limit(1)
 )
-_REMOVE = delete(table).where(*_NAMED)
+_REMOVE = Prepared(delete(table).where(*_NAMED))
 
 
 def save(transaction: Transaction, step: Step) -> None:
@@ -142,34 +145,30 @@ def save(transaction: Transaction, step: Step) -> None:
 
 def save_all(transaction: Transaction, steps: Iterable[Step]) -> None:
     """Insert these steps, or bring their rows up to date. Of two with one name the later counts."""
-    rows = [{name: getattr(step, name) for name in _FIELDS} for step in steps]
-    if rows:
-        transaction.connection.execute(_SAVE, rows)
+    _SAVE.run_all(transaction.connection, ({name: getattr(step, name) for name in _FIELDS} for step in steps))
 
 
 def of(connection: Connection, execution: str) -> list[Step]:
     """Every begun step of the execution, in the order they began, without properties and attributes."""
-    return [_step(row) for row in connection.execute(_OF, {"of_execution": execution})]
+    return [_step(_IN_MEMORY, row) for row in _OF.all(connection, of_execution=execution)]
 
 
 def find(connection: Connection, execution: str, name: str) -> Step | None:
     """One step by its name."""
-    row = connection.execute(_FIND, {"of_execution": execution, "of_name": name}).one_or_none()
-    return _step(row) if row else None
+    row = _FIND.first(connection, of_execution=execution, of_name=name)
+    return _step(_ALL, row) if row else None
 
 
 def properties(connection: Connection, execution: str, name: str) -> Document | None:
     """The properties of a step; None when it has none (yet)."""
-    found: Document | None = connection.execute(
-        _PROPERTIES, {"of_execution": execution, "of_name": name}
-    ).scalar_one_or_none()
-    return found
+    found = _PROPERTIES.first(connection, of_execution=execution, of_name=name)
+    return found[0] if found else None
 
 
 def newest_success(connection: Connection, cache_key: str, ended_after: float) -> Step | None:
     """The latest step of that cache key that really ran, succeeded, and ended at that moment or later."""
-    row = connection.execute(_NEWEST, {"of_key": cache_key, "ended_after": ended_after}).one_or_none()
-    return _step(row) if row else None
+    row = _NEWEST.first(connection, of_key=cache_key, ended_after=ended_after)
+    return _step(_ALL, row) if row else None
 
 
 def page(
@@ -186,7 +185,7 @@ def page(
         else:
             query = query.where((begins > value) | (same & (table.c.id > row_id)))
     order = (begins.desc(), table.c.id.desc()) if descending else (begins, table.c.id)
-    found = [_step(row) for row in connection.execute(query.order_by(*order).limit(limit + 1))]
+    found = [_step(_IN_MEMORY, tuple(row)) for row in connection.execute(query.order_by(*order).limit(limit + 1))]
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]
@@ -195,9 +194,7 @@ def page(
 
 def remove(transaction: Transaction, execution: str, names: Sequence[str]) -> None:
     """Delete these steps of the execution."""
-    rows = [{"of_execution": execution, "of_name": name} for name in names]
-    if rows:
-        transaction.connection.execute(_REMOVE, rows)
+    _REMOVE.run_all(transaction.connection, ({"of_execution": execution, "of_name": name} for name in names))
 
 
 def remove_of_pipeline(transaction: Transaction, pipeline: str) -> None:
@@ -206,5 +203,5 @@ def remove_of_pipeline(transaction: Transaction, pipeline: str) -> None:
     transaction.connection.execute(delete(table).where(of_it))
 
 
-def _step(row: Row[tuple[object, ...]]) -> Step:
-    return Step(**row._mapping)
+def _step(columns: Sequence[Column[object]], row: tuple[object, ...]) -> Step:
+    return Step(**{column.name: value for column, value in zip(columns, row, strict=True)})  # type: ignore[arg-type]

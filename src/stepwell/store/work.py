@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 
 from stepwell.store.database import Transaction, metadata
+from stepwell.store.prepared import Prepared
 
 table = Table(
     "work",
@@ -60,27 +61,27 @@ class Lease:
 
 
 # Statements are built once: building one costs as much as running it.
-_WAKE = insert(table).values(
-    subject=bindparam("subject"), machine=bindparam("machine"), due=bindparam("due"), wakes=1
-)
-_WAKE = _WAKE.on_conflict_do_update(
-    index_elements=["subject"],
-    set_={
-        "due": case((table.c.due <= _WAKE.excluded.due, table.c.due), else_=_WAKE.excluded.due),
-        "wakes": table.c.wakes + 1,
-    },
+_ADD = insert(table).values(subject=bindparam("subject"), machine=bindparam("machine"), due=bindparam("due"), wakes=1)
+_WAKE = Prepared(
+    _ADD.on_conflict_do_update(
+        index_elements=["subject"],
+        set_={
+            "due": case((table.c.due <= _ADD.excluded.due, table.c.due), else_=_ADD.excluded.due),
+            "wakes": table.c.wakes + 1,
+        },
+    )
 )
 _FREE = or_(table.c.lease_token.is_(None), table.c.lease_expires <= bindparam("now"))
-_READY = (
-    select(table.c.subject)
+_READY = Prepared(
+    select(table.c.subject, table.c.machine)
     .where(table.c.due <= bindparam("now"), _FREE)
     .order_by(table.c.due)
     .limit(bindparam("most"))
 )
-_NEXT_DUE = (
+_NEXT_DUE = Prepared(
     select(table.c.due).where(table.c.due.is_not(None), table.c.lease_token.is_(None)).order_by(table.c.due).limit(1)
 )
-_LEASE = (
+_LEASE = Prepared(
     update(table)
     .where(table.c.subject == bindparam("of_subject"), table.c.due <= bindparam("now"), _FREE)
     .values(
@@ -93,26 +94,28 @@ _LEASE = (
 )
 _HELD = and_(table.c.subject == bindparam("of_subject"), table.c.lease_token == bindparam("held_token"))
 _UNCHANGED = and_(_HELD, table.c.wakes == bindparam("seen_wakes"))
-_IS_HELD = select(table.c.subject).where(_HELD)
-_EXTEND = update(table).where(_HELD).values(lease_expires=bindparam("expires"))
-_RELEASE = update(table).where(_UNCHANGED).values(due=bindparam("next_due"), lease_token=None, lease_expires=None)
-_RELEASE_AS_DUE = update(table).where(_HELD).values(lease_token=None, lease_expires=None)
-_FINISH = delete(table).where(_UNCHANGED)
+_IS_HELD = Prepared(select(table.c.subject).where(_HELD))
+_EXTEND = Prepared(update(table).where(_HELD).values(lease_expires=bindparam("expires")))
+_FREED = {"lease_token": None, "lease_expires": None}
+_RELEASE = Prepared(update(table).where(_UNCHANGED).values(due=bindparam("next_due"), **_FREED))
+_RELEASE_AS_DUE = Prepared(update(table).where(_HELD).values(**_FREED))
+_FINISH = Prepared(delete(table).where(_UNCHANGED))
 
 
 def wake(transaction: Transaction, machine: str, subject: str, due: float) -> None:
     """Have `machine` look at `subject` at `due`, or earlier if it already should."""
-    transaction.connection.execute(_WAKE, {"subject": subject, "machine": machine, "due": due})
+    _WAKE.run(transaction.connection, subject=subject, machine=machine, due=due)
 
 
-def ready(connection: Connection, now: float, limit: int) -> list[str]:
-    """Subjects that are due and that nobody holds, the longest due first."""
-    return list(connection.execute(_READY, {"now": now, "most": limit}).scalars())
+def ready(connection: Connection, now: float, limit: int) -> list[tuple[str, str]]:
+    """Subjects that are due and that nobody holds, with their machines, the longest due first."""
+    return [(subject, machine) for subject, machine in _READY.all(connection, now=now, most=limit)]
 
 
 def next_due(connection: Connection) -> float | None:
     """When the next row that nobody holds comes due."""
-    return connection.execute(_NEXT_DUE).scalar_one_or_none()
+    row = _NEXT_DUE.first(connection)
+    return row[0] if row else None
 
 
 def count(connection: Connection, machines: Collection[str]) -> int:
@@ -123,32 +126,33 @@ def count(connection: Connection, machines: Collection[str]) -> int:
 
 def lease(transaction: Transaction, subject: str, token: str, now: float, expires: float) -> Lease | None:
     """Take the row if it is due and free; None if somebody was faster."""
-    wanted = {"of_subject": subject, "token": token, "now": now, "expires": expires}
-    row = transaction.connection.execute(_LEASE, wanted).one_or_none()
-    return Lease(subject, row.machine, token, row.wakes, row.previous_holder) if row else None
+    row = _LEASE.first(transaction.connection, of_subject=subject, token=token, now=now, expires=expires)
+    if row is None:
+        return None
+    machine, wakes, previous = row
+    return Lease(subject, machine, token, wakes, previous)
 
 
 def extend(transaction: Transaction, held: Lease, expires: float) -> bool:
     """Hold on for longer; False if the lease was lost."""
-    return transaction.connection.execute(_EXTEND, {**_holding(held), "expires": expires}).rowcount == 1
+    return _EXTEND.run(transaction.connection, **_holding(held), expires=expires) == 1
 
 
 def is_held(connection: Connection, held: Lease) -> bool:
     """Whether the lease still stands: asked in the transaction that applies what was decided under it."""
-    return connection.execute(_IS_HELD, _holding(held)).one_or_none() is not None
+    return _IS_HELD.first(connection, **_holding(held)) is not None
 
 
 def release(transaction: Transaction, held: Lease, due: float | None) -> None:
     """Give the row back until `due`; a wake that came meanwhile keeps it due as it is."""
-    unchanged = {**_holding(held), "seen_wakes": held.wakes, "next_due": due}
-    if transaction.connection.execute(_RELEASE, unchanged).rowcount == 0:
-        transaction.connection.execute(_RELEASE_AS_DUE, _holding(held))
+    connection, holding = transaction.connection, _holding(held)
+    if not _RELEASE.run(connection, **holding, seen_wakes=held.wakes, next_due=due):
+        _RELEASE_AS_DUE.run(connection, **holding)
 
 
 def finish(transaction: Transaction, held: Lease) -> None:
     """Nothing is left to decide: forget the row, unless a new reason came up while it was held."""
-    unchanged = {**_holding(held), "seen_wakes": held.wakes}
-    if transaction.connection.execute(_FINISH, unchanged).rowcount == 0:
+    if not _FINISH.run(transaction.connection, **_holding(held), seen_wakes=held.wakes):
         release(transaction, held, None)
 
 

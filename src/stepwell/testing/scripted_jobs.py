@@ -1,7 +1,7 @@
 """Processing jobs that run nothing: they end as a script says, when somebody lets them.
 
-Stands in for the ProcessingJob noun behind the door: rows are real, names are unique, a created job stays created
-whatever happens to the caller, and its end wakes the execution, as that of a real job does.
+Stands in for the ProcessingJob noun behind the door: rows are real, names are unique, a job whose creation was
+committed stays created whatever happens to the caller, and its end wakes the execution, as that of a real job does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RUNNING = ("InProgress", "Stopping")
 class ScriptedJobs:
     """`outcome` says of a job's name how it will end: Completed, Failed, or the FailureReason it fails with.
 
-    `created` holds the names of successful creations.
+    `created` holds the names of jobs whose creation was committed.
     """
 
     def __init__(self, outcome: Callable[[str], str]) -> None:
@@ -66,7 +66,7 @@ class ScriptedJobs:
                 resources.add(transaction, row)
             except resources.AlreadyExists:
                 raise in_use(f"Job name must be unique, and {name} already exists.") from None
-        self.created.append(name)
+            transaction.on_commit(lambda: self.created.append(name))
         return {"ProcessingJobArn": _arn(call.scope, name)}
 
     def _describe(self, call: Call, request: Document) -> Document:

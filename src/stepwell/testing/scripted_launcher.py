@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stepwell.launchers import planting
 from stepwell.launchers.launcher import Absent, Container, Exited, Lost, Observation, Running
 
 EXITED = Exited(
@@ -28,15 +29,17 @@ Script = Callable[[Container], Exited | Lost | None]
 @dataclass(slots=True)
 class _State:
     seen: Observation
-    descriptor: int
-    """An eventfd that becomes readable at the end."""
+    descriptor: int | None = None
+    """An eventfd that becomes readable at the end, made for the first who watches."""
 
 
 class ScriptedLauncher:
     """Meets launchers.launcher.Launcher. Thread-safe. `launches` counts the real starts by folder."""
 
-    def __init__(self, script: Script = lambda _container: None) -> None:
+    def __init__(self, script: Script = lambda _container: None, *, plants: bool = True) -> None:
+        """`plants`: the containers' trees are made, as a real launcher makes them."""
         self._script = script
+        self._plants = plants
         self._guard = threading.RLock()
         self._states: dict[Path, _State] = {}
         self._stopped: set[Path] = set()
@@ -48,12 +51,15 @@ class ScriptedLauncher:
             known = self._states.get(container.folder)
             if known is not None:
                 return known.seen
-            state = _State(Running(os.getpid()), os.eventfd(0))
+            state = _State(Running(os.getpid()))
             self._states[container.folder] = state
             self.containers[container.folder] = container
             if container.folder in self._stopped:
                 self.finish(container.folder, replace(EXITED, code=None, stopped=True))
                 return state.seen
+            if self._plants:
+                tree = [(entry.path, str(entry.kind), entry.content) for entry in container.tree]
+                planting.plant(str(container.folder), tree)
             self.launches[container.folder] = self.launches.get(container.folder, 0) + 1
             end = self._script(container)
             if end is not None:
@@ -75,7 +81,11 @@ class ScriptedLauncher:
     def watch(self, folder: Path) -> int | None:
         with self._guard:
             state = self._states.get(folder)
-            return os.dup(state.descriptor) if state and isinstance(state.seen, Running) else None
+            if state is None or not isinstance(state.seen, Running):
+                return None
+            if state.descriptor is None:
+                state.descriptor = os.eventfd(0)
+            return os.dup(state.descriptor)
 
     def finish(self, folder: Path, end: Exited | Lost) -> None:
         """End the container of `folder`, unless it ended already."""
@@ -83,7 +93,8 @@ class ScriptedLauncher:
             state = self._states[folder]
             if isinstance(state.seen, Running):
                 state.seen = end
-                os.eventfd_write(state.descriptor, 1)
+                if state.descriptor is not None:
+                    os.eventfd_write(state.descriptor, 1)
 
     def running(self) -> list[Path]:
         """Folders of the containers that run."""
@@ -94,7 +105,8 @@ class ScriptedLauncher:
         """Give the descriptors back."""
         with self._guard:
             for state in self._states.values():
-                os.close(state.descriptor)
+                if state.descriptor is not None:
+                    os.close(state.descriptor)
             self._states.clear()
 
 

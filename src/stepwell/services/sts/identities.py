@@ -5,15 +5,17 @@ The SageMaker SDK turns an assumed-role ARN into the role it passes on (spec 06,
 
 from __future__ import annotations
 
+import string
+
 from stepwell.base import arn as arns
 from stepwell.base.arn import Arn
 from stepwell.base.documents import Document
 from stepwell.base.faults import Fault
 from stepwell.base.ids import derived
 from stepwell.services.registry import Call, operation
-from stepwell.services.sts.sessions import ID_ALPHABET
 from stepwell.store import credentials
 
+ID_ALPHABET = string.ascii_uppercase + "234567"
 PREFIXES = {"assumed-role": "AROA", "role": "AROA", "user": "AIDA"}
 
 

@@ -5,17 +5,15 @@ In: a role's ARN and how long. Out: a stored `Credential` that the gateway accep
 
 from __future__ import annotations
 
-import string
+from base64 import b32encode, b64encode
+from secrets import token_bytes
 
 from stepwell.base import arn as arns
-from stepwell.base import ids
 from stepwell.base.arn import Arn
 from stepwell.store import credentials
 from stepwell.store.credentials import Credential
 from stepwell.store.database import Transaction
 
-ID_ALPHABET = string.ascii_uppercase + "234567"
-SECRET_ALPHABET = ids.ALPHANUMERIC + "+/"
 REMEMBERED_SECONDS = 24 * 3600.0
 """How long an expired key is kept, so that its use is answered with "expired" and not with "unknown"."""
 
@@ -37,9 +35,9 @@ def issue_for(transaction: Transaction, principal: str, now: float, seconds: flo
     if account is None:
         raise ValueError(f"not an ARN: {principal}")
     credential = Credential(
-        access_key_id="ASIA" + ids.token(16, ID_ALPHABET),
-        secret=ids.token(40, SECRET_ALPHABET),
-        session_token="IQoJ" + ids.token(252, SECRET_ALPHABET),
+        access_key_id="ASIA" + b32encode(token_bytes(10)).decode(),
+        secret=b64encode(token_bytes(30)).decode(),
+        session_token="IQoJ" + b64encode(token_bytes(189)).decode(),
         account=account.account,
         principal=principal,
         expires=now + seconds,
