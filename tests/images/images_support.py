@@ -15,13 +15,21 @@ from typing import Any
 
 import pytest
 
-from stepwell.images import commands
+from stepwell.images import commands, layers
+from stepwell.images.environments import Environment
+from stepwell.launchers import planting
 
 
 def cache_folder() -> Path:
     """Environments are kept between runs: building one may load hundreds of megabytes."""
     named = os.environ.get("STEPWELL_TEST_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "stepwell-tests"
+
+
+def plant_layer(environment: Environment, folder: Path, seen_at: str) -> None:
+    """The Python of a job in `folder`, as a launcher makes it."""
+    tree = layers.tree(environment, seen_at)
+    planting.plant(str(folder), [(entry.path, str(entry.kind), entry.content) for entry in tree])
 
 
 def wheel(folder: Path, name: str, version: str, text: str = "", requires: str = "") -> Path:
@@ -44,6 +52,15 @@ def wheel(folder: Path, name: str, version: str, text: str = "", requires: str =
         for file, content in files.items():
             archive.writestr(zipfile.ZipInfo(file), content)
     return path
+
+
+def run_inside(python: Path, script: str, document: Any) -> Any:
+    """What `script` prints as JSON, given `document` as JSON on its stdin; it can import the package `programs`."""
+    code = f"import json, sys\nsys.path.insert(0, {str(commands.PROGRAMS.parent)!r})\n{script}"
+    command = [str(python), "-W", "ignore", "-c", code]
+    done = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def lock_line(name: str, path: Path) -> str:

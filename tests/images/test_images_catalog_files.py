@@ -83,7 +83,7 @@ def test_a_recipes_key_follows_its_content(mine: Path) -> None:
         ),
         (
             "[[image]]\nrepository=''\nentry='serve'\n[[image.version]]",
-            r"entry: expected one of script-mode, xgboost, py",
+            r"entry: expected one of script-mode, pytorch, tensorflow, xgboost, ",
         ),
         (
             "[[image]]\nrepository='a'\n[[image.version]]\ntag=1\nrecipe='r'",
@@ -95,7 +95,7 @@ def test_a_recipes_key_follows_its_content(mine: Path) -> None:
         ),
         (
             "[[image]]\nrepository='a'\n[[image.version]]\ntag='1'\nrecipe='nope'",
-            r"unknown recipe nope\. Known: python-3",
+            r"unknown recipe nope\. Known: huggingface-4",
         ),
         (
             "[[image]]\nrepository='a'\nvariables={A=1}\n[[image.version]]\ntag='1'\nrecipe='r'",
@@ -103,7 +103,15 @@ def test_a_recipes_key_follows_its_content(mine: Path) -> None:
         ),
         ("[recipe.x]\nlocks=['../missing.txt']", r"recipe\.x\.locks: no such file: "),
         ("[recipe.'../x']\nlocks=['images.toml']", r"a recipe's name is letters, digits"),
-        ("[recipe.x]\npackages=['a']", r"recipe\.x: unknown packages\. Known: python, locks, aliases\."),
+        ("[recipe.x]\npackages=['a']", r"recipe\.x: unknown packages\. Known: python, locks, aliases, "),
+        ("[recipe.x]\npython='3.11'", r"recipe\.x\.locks: expected a text or a list of texts"),
+        ("[recipe.x]\nrequirements=['a']\ninstaller='conda'", r"installer: expected one of uv, pip, found 'conda'"),
+        ("[[image]]\nrepository='a'\naccounts='mine'\nmissing='x'", r"accounts: expected one of algorithms, first-x"),
+        ("[[image]]\nrepository='a'\ntag_holds='('\n[[image.version]]\ntag='1'\nrecipe='r'", r"tag_holds: "),
+        (
+            "[[image]]\nrepository='a'\nmissing='x'\n[[image.version]]\ntag='1'\nrecipe='r'",
+            r"image\[0\]: expected at least one",
+        ),
         ("recipe = []", r"\.recipe: expected a table, found \[\]\."),
         ("[recipe]\nx = 1", r"recipe\.x: expected a table, found 1\."),
     ],

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from images_support import wheel
+from images_support import plant_layer, wheel
 
 from stepwell.images import layers
 from stepwell.images.environments import Environment, Environments
@@ -19,8 +19,8 @@ from stepwell.images.recipes import Recipe
 @pytest.fixture
 def layer(tmp_path: Path, tiny: Environment) -> Path:
     folder = tmp_path / "layer"
-    entries = layers.create(tiny, folder, str(folder))
-    assert entries == (f"{folder}/bin", *tiny.path_entries)
+    plant_layer(tiny, folder, str(folder))
+    assert layers.path_entries(tiny, str(folder)) == (f"{folder}/bin", *tiny.path_entries)
     return folder
 
 
@@ -83,14 +83,15 @@ class TestPip:
     ) -> None:
         run(layer, "pip", "install", "--no-index", f"--find-links={wheels}", "tiny==2.0")
         other = tmp_path / "other"
-        layers.create(tiny, other, str(other))
+        plant_layer(tiny, other, str(other))
         assert run(other, "python", "-c", "import tiny; print(tiny.version)") == "1.0\n"
 
 
 def test_a_layer_may_be_made_again(tmp_path: Path, tiny: Environment) -> None:
     """Staging is repeated after a crash."""
     folder = tmp_path / "layer"
-    assert layers.create(tiny, folder, str(folder)) == layers.create(tiny, folder, str(folder))
+    plant_layer(tiny, folder, str(folder))
+    plant_layer(tiny, folder, str(folder))
     assert run(folder, "python", "-c", "import tiny; print(tiny.version)") == "1.0\n"
 
 
@@ -99,7 +100,7 @@ def test_scripts_of_an_environment_with_a_long_path_are_taken_over(tmp_path: Pat
     long = tmp_path / ("deep" * 20) / ("er" * 20)
     environment = Environments(long, {"tiny": tiny_recipe}, compiles=False).prepare("tiny", lambda _: None)
     folder = tmp_path / "layer"
-    layers.create(environment, folder, str(folder))
+    plant_layer(environment, folder, str(folder))
     assert run(folder, "pip", "--version").startswith("pip ")
     assert (folder / "bin" / "pip").read_text().startswith(f"#!{folder}/bin/python\n")
 
@@ -113,7 +114,7 @@ def test_pip_works_over_a_read_only_mount(tmp_path: Path, tiny: Environment, whe
         pytest.skip("mount namespaces are not to be had here")
     folder, root = tmp_path / "layer", tmp_path / "seen"
     root.mkdir()
-    layers.create(tiny, folder, str(root))
+    plant_layer(tiny, folder, str(root))
     script = f"""
         set -e
         mount --bind {tiny.prefix} {tiny.prefix}

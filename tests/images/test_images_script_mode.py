@@ -14,9 +14,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from images_support import Container, Ran, wheel
+from images_support import Container, Ran, plant_layer, wheel
 
-from stepwell.images import commands, layers
+from stepwell.images import commands
 from stepwell.images.environments import Environment
 
 
@@ -24,7 +24,7 @@ from stepwell.images.environments import Environment
 def python(tmp_path: Path, tiny: Environment) -> Path:
     """The Python of a job's layer, so that pip may install."""
     folder = tmp_path / "layer"
-    layers.create(tiny, folder, str(folder))
+    plant_layer(tiny, folder, str(folder))
     return folder / "bin" / "python"
 
 

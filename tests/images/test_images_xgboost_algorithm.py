@@ -268,6 +268,29 @@ def test_training_goes_on_from_a_checkpoint(container: Container, one: Environme
     assert lines_of(train(whole, one, num_round="9", eval_metric="logloss")) == lines_of(first) + lines_of(second)
 
 
+def test_the_usual_folder_holds_checkpoints_where_there_is_one(container: Container, one: Environment) -> None:
+    container.channel("train", a_csv=rows(50))
+    (container.root / "checkpoints").mkdir(parents=True)
+    assert train(container, one, num_round="2").code == 0
+    assert sorted(path.name for path in (container.root / "checkpoints").iterdir()) == [
+        "xgboost-checkpoint.0",
+        "xgboost-checkpoint.1",
+    ]
+
+
+def test_every_fold_has_checkpoints_of_its_own_and_goes_on(container: Container, one: Environment) -> None:
+    container.channel("train", a_csv=rows(60))
+    container.checkpoints = {"LocalPath": str(container.root / "checkpoints")}
+    first = train(container, one, num_round="3", _kfold="2", eval_metric="error")
+    assert first.code == 0, first.failure
+    folders = sorted(path.name for path in (container.root / "checkpoints").iterdir())
+    assert folders == ["model-0", "model-1"]
+    assert (container.root / "checkpoints" / "model-1" / "xgboost-checkpoint.2").exists()
+    again = train(container, one, num_round="3", _kfold="2", eval_metric="error")
+    assert again.code == 0, again.failure
+    assert lines_of(again) == [lines_of(first)[-1]]
+
+
 def test_a_stopped_job_saves_its_model_when_asked(container: Container, one: Environment) -> None:
     container.channel("train", a_csv=rows(2000))
     container.hyperparameters = {**BINARY, "num_round": "100000", "save_model_on_termination": "true"}

@@ -65,6 +65,11 @@ BAD: dict[str, tuple[str, Mapping[str, str], str]] = {
     "csv as libsvm": ("libsvm", {"a": "1,2,3\n"}, "Line 1 '1,2,3...' of file 'a' is not 'LIBSVM' format."),
     "damaged libsvm": ("libsvm", {"a": "1 0:1\n0 0:x\n"}, "Line 2 '0 0:x...' of file 'a' is not 'LIBSVM' format."),
     "some query ids": ("libsvm", {"a": "1 qid:1 0:1\n0 0:2\n"}, "Some LIBSVM lines have a qid and others have none."),
+    "csv as records": (
+        "recordio-protobuf",
+        {"a.pbr": "1,2\n"},
+        "Failed to load recordio-protobuf data with exception:\nthere is no record at byte 0",
+    ),
     "csv as parquet": ("parquet", {"p.parquet": "1,2\n"}, "Failed to load parquet data from file 'p.parquet':"),
 }
 
@@ -100,6 +105,22 @@ Path(sys.argv[2]).mkdir()
 pandas.DataFrame({"y": [1, 0], "a": [2.5, None]}).to_parquet(sys.argv[2] + "/p.parquet")
 found = m.read([Path(sys.argv[2])], "parquet")
 answers["parquet"] = {"features": rows(found.features), "labels": plain(found.labels)}
+import numpy, scipy.sparse
+from programs import records
+for name, matrix, labels in (
+    ("dense records", numpy.array([[2.5, 3], [4, 5]]), [1, 0]),
+    ("sparse records", scipy.sparse.csr_matrix([[0, 3.0], [4, 0]]), [1, 0]),
+    ("records without labels", numpy.array([[2.5]]), None),
+):
+    place = Path(sys.argv[2]) / name
+    place.mkdir()
+    (place / "a.pbr").write_bytes(records.write(matrix, labels))
+    try:
+        found = m.read([place], "recordio-protobuf")
+        answers[name] = {"features": rows(found.features), "labels": plain(found.labels)}
+        found.matrix()
+    except UserError as error:
+        answers[name] = str(error)
 json.dump(answers, sys.stdout)
 """
 
@@ -161,6 +182,12 @@ def test_libsvm_carries_weights_and_groups(answers: dict[str, Any]) -> None:
 
 def test_no_data_is_no_error_here(answers: dict[str, Any]) -> None:
     assert answers["nothing"] is None
+
+
+def test_records_have_labels_of_their_own(answers: dict[str, Any]) -> None:
+    assert answers["dense records"] == {"features": [[2.5, 3], [4, 5]], "labels": [1, 0]}
+    assert answers["sparse records"] == {"features": [[N, 3], [4, N]], "labels": [1, 0]}
+    assert answers["records without labels"].startswith("Got input data without labels.")
 
 
 def test_parquet_has_the_label_first(answers: dict[str, Any]) -> None:

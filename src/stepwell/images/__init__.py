@@ -2,7 +2,7 @@
 
 May import: base, spec (and, in `programs/`, the standard library and what the environment holds: never stepwell).
 A URI goes through `catalog.Catalog.resolve` to an `Image`; its recipe goes through `environments.Environments.
-prepare` to a folder; `layers.create` puts a writable Python of the job's own before it; `commands` says what to run.
+prepare` to a folder; `layers.tree` puts a writable Python of the job's own before it; `commands` says what to run.
 
 To add an image: a `[[image.version]]` in catalog.toml. Its recipe names lock files in `locks/`; each
 `<name>.txt` is made from `<name>.in` by the command that stands in `tests/images/test_images_locks.py`.

@@ -1,22 +1,28 @@
 """Room images: catalogue files read and checked. In: a TOML file, ours or a user's. Out: `Lines`, typed once.
 
-Both have the same grammar: `[[image]]` with `[[image.version]]` below it, and `[recipe.<name>]`. A file that breaks
-it raises `CatalogError` naming the file, the place and what was expected: a typing error must not lose an image.
+Both have the same grammar: `[[image]]` with `[[image.version]]` below it, and `[recipe.<name>]`; an `[[image]]` with
+`missing` instead of versions is known and not to be had. A file that breaks the grammar raises `CatalogError` naming
+the file, the place and what was expected: a typing error must not lose an image.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
-from stepwell.images.recipes import Recipe
+from stepwell.images import accounts
+from stepwell.images.recipes import Installer, Recipe
 from stepwell.images.uris import Reference
 
-ENTRIES = ("script-mode", "xgboost", "python")
+ALGORITHMS = ("linear-learner", "kmeans", "pca", "randomcutforest", "knn")
+"""The built-in algorithms that have programs of their own, XGBoost apart."""
+
+ENTRIES = ("script-mode", "pytorch", "tensorflow", "xgboost", *ALGORITHMS, "notebook", "python")
 """The programs an image can run of its own accord (`programs/__main__.py`)."""
 
 
@@ -35,14 +41,60 @@ class Version:
     framework: str
     variables: Mapping[str, str]
     holds: Mapping[str, str]
+    accounts: str = ""
+    """The group of accounts (`accounts.py`) the image must come from; empty: any registry will do."""
+    tag_holds: re.Pattern[str] | None = None
+    """What the tag says of itself: groups named like packages, and `python` as in py311."""
+    note: str = ""
 
     def has_repository(self, reference: Reference) -> bool:
-        """The repository is one of this version's; the registry, so account and region, never matters."""
-        return any(fnmatchcase(reference.repository, pattern) for pattern in self.repositories)
+        """The repository is one of this version's, in a registry that counts."""
+        return _has_repository(self.repositories, self.accounts, reference)
+
+    def is_foreign(self, reference: Reference) -> bool:
+        """The repository is one of this version's, but the registry does not count."""
+        return _is_foreign(self.repositories, self.accounts, reference)
+
+    def held_by(self, tag: str) -> dict[str, str]:
+        """Package -> version in AWS's image of that tag, as far as it is known."""
+        match = self.tag_holds.fullmatch(tag) if self.tag_holds else None
+        said = {name: text for name, text in match.groupdict().items() if text} if match else {}
+        if len(said.get("python", "")) > 1:
+            said["python"] = f"{said['python'][0]}.{said['python'][1:]}"
+        return {**said, **self.holds}
 
     def has_tag(self, reference: Reference) -> bool:
         """The tag is one of this version's. An image named by digest alone has only the tag `*`."""
         return any(pattern == "*" or fnmatchcase(reference.tag, pattern) for pattern in self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An `[[image]]` that is known and cannot be had here. `text` says what it is and what is missing."""
+
+    repositories: tuple[str, ...]
+    accounts: str
+    text: str
+
+    def has_repository(self, reference: Reference) -> bool:
+        """The image is this one."""
+        return _has_repository(self.repositories, self.accounts, reference)
+
+    def is_foreign(self, reference: Reference) -> bool:
+        """The repository is this one, but the registry does not count."""
+        return _is_foreign(self.repositories, self.accounts, reference)
+
+
+def _has_repository(repositories: tuple[str, ...], group: str, reference: Reference) -> bool:
+    return _is_named(repositories, reference) and (not group or accounts.is_in(reference, group))
+
+
+def _is_foreign(repositories: tuple[str, ...], group: str, reference: Reference) -> bool:
+    return _is_named(repositories, reference) and bool(group) and not accounts.is_in(reference, group)
+
+
+def _is_named(repositories: tuple[str, ...], reference: Reference) -> bool:
+    return any(fnmatchcase(reference.repository, pattern) for pattern in repositories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +103,14 @@ class Lines:
 
     versions: tuple[Version, ...]
     recipes: Mapping[str, Recipe]
+    missing: tuple[Missing, ...] = ()
 
 
-def read(path: Path, locks: Path) -> Lines:
-    """The lines of the file at `path`; its lock files are named relative to `locks`. Raises CatalogError."""
+def read(path: Path, locks: Path, *, accelerated: bool = False) -> Lines:
+    """The lines of the file at `path`; its lock files are named relative to `locks`. Raises CatalogError.
+
+    `accelerated`: the machine has GPUs, so recipes bring the packages they have for these.
+    """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -62,12 +118,39 @@ def read(path: Path, locks: Path) -> Lines:
     top = _Table(document, str(path), ("image", "recipe"))
     images = [_Table(each, f"{path}: image[{n}]", _IMAGE_KEYS) for n, each in enumerate(top.tables("image"))]
     versions = [version for image in images for version in _versions(image)]
+    missing = tuple(each for image in images for each in _missing(image))
     named = top.table("recipe")
-    recipes = {name: _recipe(name, table, f"{path}: recipe.{name}", locks) for name, table in named.items()}
-    return Lines(tuple(versions), recipes)
+    recipes = {
+        name: _recipe(name, table, f"{path}: recipe.{name}", locks, accelerated) for name, table in named.items()
+    }
+    return Lines(tuple(versions), recipes, missing)
 
 
-_IMAGE_KEYS = ("repository", "entry", "framework", "variables", "version")
+_IMAGE_KEYS = (
+    "repository", "accounts", "entry", "framework", "tag_holds", "note", "variables", "version", "missing",
+)  # fmt: skip
+_RECIPE_KEYS = ("python", "locks", "aliases", "requirements", "accelerated", "installer")
+
+
+def _accounts(image: _Table) -> str:
+    group = image.text("accounts", "")
+    if group and group not in accounts.groups():
+        known = ", ".join(accounts.groups())
+        raise CatalogError(f"{image.place}.accounts: expected one of {known}, found {group!r}.")
+    return group
+
+
+def _pattern(image: _Table) -> re.Pattern[str] | None:
+    text = image.text("tag_holds", "")
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        raise CatalogError(f"{image.place}.tag_holds: {error}.") from error
+
+
+def _missing(image: _Table) -> list[Missing]:
+    text = image.text("missing", "")
+    return [Missing(image.texts("repository"), _accounts(image), text)] if text else []
 
 
 def _versions(image: _Table) -> list[Version]:
@@ -86,22 +169,32 @@ def _versions(image: _Table) -> list[Version]:
                 framework=image.text("framework", ""),
                 variables=image.strings("variables"),
                 holds=table.strings("holds"),
+                accounts=_accounts(image),
+                tag_holds=_pattern(image),
+                note=image.text("note", ""),
             )
         )
-    if not found:
+    if bool(found) == bool(image.text("missing", "")):
         raise CatalogError(f"{image.place}: expected at least one [[image.version]] with tag and recipe.")
     return found
 
 
-def _recipe(name: str, document: Any, place: str, locks: Path) -> Recipe:
-    table = _Table(document, place, ("python", "locks", "aliases"))
+def _recipe(name: str, document: Any, place: str, locks: Path, accelerated: bool) -> Recipe:
+    table = _Table(document, place, _RECIPE_KEYS)
     if not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
         raise CatalogError(f"{place}: a recipe's name is letters, digits, '.', '-' and '_'.")
-    files = tuple(locks / each for each in table.texts("locks"))
+    plain = table.texts("requirements", ())
+    requirements = table.texts("accelerated", plain) if accelerated else plain
+    files = tuple(locks / each for each in table.texts("locks", () if requirements else None))
     missing = [str(each) for each in files if not each.is_file()]
     if missing:
         raise CatalogError(f"{place}.locks: no such file: {', '.join(missing)}.")
-    return Recipe(name, table.text("python", "3.11"), files, table.strings("aliases"))
+    installer = table.text("installer", "uv")
+    if installer not in get_args(Installer):
+        known = ", ".join(get_args(Installer))
+        raise CatalogError(f"{place}.installer: expected one of {known}, found {installer!r}.")
+    python = table.text("python", "3.11")
+    return Recipe(name, python, files, table.strings("aliases"), requirements, cast("Installer", installer))
 
 
 class _Table:
@@ -122,7 +215,9 @@ class _Table:
             raise CatalogError(f"{self.place}.{key}: expected a text, found {value!r}.")
         return value
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        if default is not None and key not in self._document:
+            return default
         value = self._document.get(key)
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not values or not all(isinstance(each, str) for each in values):

@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
-
-from stepwell.images import catalog
+from stepwell.images import catalog, installers
+from stepwell.images.installers import BuildFailed, Report
 from stepwell.images.recipes import Recipe
 
-Report = Callable[[str], None]
-"""Takes one line for the job's log."""
+__all__ = ["BuildFailed", "Environment", "Environments", "Report"]
 
 _MARKER = ".stepwell.json"
-_UNINTERESTING = ("+ ", "Activate with", "Using Python")
-
-
-class BuildFailed(Exception):
-    """An environment could not be built. The text is fit for FailureReason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +58,15 @@ class Environments:
         self._recipes = catalog.load(None).recipes if recipes is None else dict(recipes)
         self._compiles = compiles
 
+    @property
+    def layers_folder(self) -> Path:
+        """Where layers above these environments are kept (`requirement_layers`)."""
+        return self._folder / "layers"
+
+    def find(self, recipe: str) -> Environment | None:
+        """The environment of `recipe`, if it is ready."""
+        return _ready(self._folder / self._recipes[recipe].key())
+
     def prepare(self, recipe: str, report: Report) -> Environment:
         """The environment of `recipe`, built first if need be. Raises BuildFailed; nothing half-made is left."""
         found = self._recipes[recipe]
@@ -74,16 +75,16 @@ class Environments:
 
     def _build(self, recipe: Recipe, prefix: Path, report: Report) -> Environment:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self._folder / f".{prefix.name}.lock", report):
+        with locked(self._folder / f".{prefix.name}.lock", report):
             if environment := _ready(prefix):
                 return environment
-            _discard(prefix)
+            discard(prefix)
             report(f"Preparing the environment {recipe.name} with Python {recipe.python}; later jobs share it.")
             try:
-                _create(recipe, prefix, report)
+                installers.create(recipe, prefix, report)
                 _finish(recipe, prefix)
             except BaseException:
-                _discard(prefix)
+                discard(prefix)
                 raise
             report(f"The environment {recipe.name} is ready.")
         if self._compiles:
@@ -106,21 +107,6 @@ def _ready(prefix: Path) -> Environment | None:
     return Environment(prefix, prefix / "bin" / "python", base_python, mounts, (str(prefix / "bin"),))
 
 
-def _create(recipe: Recipe, prefix: Path, report: Report) -> None:
-    """Make the virtual environment and put the packages into it."""
-    try:
-        _uv(prefix.parent, report, "venv", "--no-project", "--python", recipe.python, str(prefix))
-    except BuildFailed as error:
-        raise BuildFailed(
-            f"{error} The recipe {recipe.name} needs Python {recipe.python}: install it, or run"
-            f" `uv python install {recipe.python}`."
-        ) from error
-    checks = ["--require-hashes"] if recipe.is_hashed() else []
-    locks = [str(each) for each in recipe.locks]
-    python = str(prefix / "bin" / "python")
-    _uv(prefix.parent, report, "pip", "sync", "--python", python, *checks, *locks)
-
-
 def _finish(recipe: Recipe, prefix: Path) -> None:
     """Register aliases, learn where the interpreter comes from, and set the marker that says: ready."""
     python = prefix / "bin" / "python"
@@ -128,8 +114,9 @@ def _finish(recipe: Recipe, prefix: Path) -> None:
     answer = subprocess.run([python, "-I", "-c", question], capture_output=True, text=True, check=True)
     base_prefix, site_packages = json.loads(answer.stdout)
     packages = recipe.packages()
-    for alias in recipe.aliases:
-        _register(alias, packages[alias], Path(site_packages))
+    for alias, provider in recipe.aliases.items():
+        if provider in packages:
+            _register(alias, packages[provider], Path(site_packages))
     base_python = python.resolve()
     marker = {"base_python": str(base_python), "mounts": _interpreter_mounts(Path(base_prefix), base_python)}
     draft = prefix / f"{_MARKER}.new"
@@ -153,38 +140,6 @@ def _register(name: str, version: str, site_packages: Path) -> None:
     (folder / "RECORD").write_text("")
 
 
-def _uv(folder: Path, report: Report, *arguments: str) -> None:
-    """Run uv and report its lines. It runs in `folder` so that no project's uv.toml nearby is taken for ours."""
-    command = [uv.find_uv_bin(), "--no-progress", *arguments, *_cache_option(folder)]
-    last = ""
-    with subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if (text := line.strip()) and not text.startswith(_UNINTERESTING):
-                report(text)
-                last = f"{last} {text}"[-600:]
-    if process.returncode:
-        raise BuildFailed(f"ClientError: the environment could not be built: uv {arguments[0]} said:{last}.")
-
-
-def _cache_option(folder: Path) -> list[str]:
-    """uv's own cache while it shares a file system with `folder`, else a cache beside the environments.
-
-    Hard links need one file system, and a link costs nothing where a copy costs hundreds of megabytes. The user's
-    cache comes first because fresh data folders are common and downloads are slow.
-    """
-    answer = subprocess.run(
-        [uv.find_uv_bin(), "cache", "dir"], cwd=folder, capture_output=True, text=True, check=True
-    )
-    cache = Path(answer.stdout.strip())
-    nearest = next(each for each in [cache, *cache.parents] if each.exists())
-    if nearest.stat().st_dev == folder.stat().st_dev and os.access(nearest, os.W_OK):
-        return []
-    return ["--cache-dir", str(folder / ".uv-cache")]
-
-
 def _compile_in_background(prefix: Path) -> None:
     """Compile the packages with low priority while the first job already runs: imports then take a third of the time
     (pandas, scikit-learn and boto3: 2.7 s without, 0.9 s with bytecode; compiling itself 7 s on two cores).
@@ -196,14 +151,14 @@ def _compile_in_background(prefix: Path) -> None:
     subprocess.run(command, stdin=subprocess.DEVNULL, start_new_session=True, check=False)
 
 
-def _discard(prefix: Path) -> None:
+def discard(prefix: Path) -> None:
     """Remove what is at `prefix`, the marker first: a removal cut short leaves nothing that looks ready."""
     (prefix / _MARKER).unlink(missing_ok=True)
     shutil.rmtree(prefix, ignore_errors=True)
 
 
 @contextmanager
-def _locked(path: Path, report: Report) -> Iterator[None]:
+def locked(path: Path, report: Report) -> Iterator[None]:
     """Hold the lock file at `path`; the kernel lets go of it when the holder dies."""
     with path.open("w") as handle:
         try:

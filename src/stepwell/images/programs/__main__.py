@@ -10,7 +10,19 @@ import importlib
 import sys
 from pathlib import Path
 
-_MODULES = {"script-mode": "script_mode", "xgboost": "xgboost_algorithm", "python": "plain"}
+_MODULES = {
+    "script-mode": "script_mode",
+    "pytorch": "pytorch",
+    "tensorflow": "tensorflow",
+    "xgboost": "xgboost_algorithm",
+    "linear-learner": "linear_learner",
+    "kmeans": "kmeans",
+    "pca": "pca",
+    "randomcutforest": "random_cut_forest",
+    "knn": "knn",
+    "notebook": "notebook",
+    "python": "plain",
+}
 
 
 def main(entry: str, task: str) -> int:

@@ -3,32 +3,68 @@
 In: the /opt/ml tree with sagemaker_program and sagemaker_submit_directory among the hyperparameters. Out: the code in
 /opt/ml/code, its requirements installed, the script run with SM_* variables and `--name value` arguments; on failure
 /opt/ml/output/failure in the toolkit's form. The exit code is 0 or, as with the toolkit, 1; the script's own stands
-in the failure text.
+in the failure text. A framework may add variables and choose another launch: `Framework`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import shlex
 import sys
 import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from logging import Logger
 from pathlib import Path
+from typing import Any
 
-from . import contract, sources, variables
+from . import contract, launches, sources, variables
 from .contract import ClientError, Tree
 from .processes import run
 
 _FORM = "%(asctime)s %(name)-12s %(levelname)-8s %(message)s"
+LAYERED = "_stepwell_requirements-"
+"""Begins the name of a file on sys.path that says: the requirements with this SHA-256 are installed already."""
 
 
-def train() -> int:
+Environment = Mapping[str, Any]
+"""The document of `variables.training_environment`."""
+
+
+def _no_variables(_environment: Environment, _log: Logger) -> dict[str, str]:
+    return {}
+
+
+def _plain_arguments(_environment: Environment, hyperparameters: Mapping[str, Any]) -> list[str]:
+    return variables.arguments(hyperparameters)
+
+
+def _plain_command(code: Path, program: str, arguments: list[str], environment: Environment) -> list[str]:
+    if launches.is_by_torchrun(environment):
+        raise ClientError("ClientError: torchrun comes with the PyTorch images; this one has no PyTorch.")
+    return launches.plain(code, program, arguments)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What a framework's toolkit does besides; without anything given it is the plain toolkit. Each may raise
+    ClientError."""
+
+    variables: Callable[[Environment, Logger], dict[str, str]] = _no_variables
+    """More variables for the script. May wait for other hosts."""
+    arguments: Callable[[Environment, Mapping[str, Any]], list[str]] = _plain_arguments
+    """The script's arguments, of the user's hyperparameters."""
+    command: Callable[[Path, str, list[str], Environment], list[str]] = _plain_command
+    """What to run, of the code folder, the entry point and its arguments."""
+
+
+def train(framework: Framework = Framework()) -> int:
     """Run the user's script. Answers the exit code."""
     place = contract.tree()
     log = contract.start_logging(_FORM, "sagemaker-training-toolkit")
     try:
-        _run(place, log)
+        _run(place, framework, log)
     except Exception as error:
         own = isinstance(error, ClientError)
         message = str(error) if own else f"Framework Error: \n{traceback.format_exc()}\n{error}"
@@ -41,7 +77,7 @@ def train() -> int:
     return 0
 
 
-def _run(place: Tree, log: Logger) -> None:
+def _run(place: Tree, framework: Framework, log: Logger) -> None:
     found = variables.settings(place.read("hyperparameters", {}))
     log.setLevel(found.log_level)
     program = found.program
@@ -54,57 +90,54 @@ def _run(place: Tree, log: Logger) -> None:
     sources.bring(found.submit_directory(place), place.code)
     for folder in (place.model, place.output / "data"):
         folder.mkdir(parents=True, exist_ok=True)
+    arguments = framework.arguments(environment, found.user)
+    _check(place.code, program)
+    command = framework.command(place.code, program, arguments, environment)
+    own = framework.variables(environment, log)
     _install(place.code, program, log)
     exported = variables.variables(environment)
-    command = _command(place.code, program, variables.arguments(found.user))
     _announce(environment, exported, command, log)
     os.environ.update(exported, PYTHONPATH=_python_path(place.code))
-    os.environ.update(_own_variables(environment))
+    os.environ.update({**_own_variables(environment), **own})
     run(command, place.code, "ExecuteUserScriptError")
 
 
-def _kind(code: Path, program: str) -> str:
-    """How the toolkit starts it: a package when there is a setup.py, a Python program, or any other command."""
-    if program.endswith(".sh"):
-        return "command"
-    if (code / "setup.py").exists():
-        return "package"
-    return "program" if program.endswith(".py") else "command"
+def _check(code: Path, program: str) -> None:
+    """Refuse an entry point that is not there."""
+    if not (code / program).is_file() and launches.kind_of(code, program) != "package":
+        there = ", ".join(sorted(each.name for each in code.iterdir())[:20]) or "nothing"
+        raise ClientError(f"ClientError: the entry point {program!r} is not in the code; there is: {there}.")
 
 
 def _install(code: Path, program: str, log: Logger) -> None:
     """Install what the code brings with it, and make a command runnable."""
-    kind = _kind(code, program)
-    if not (code / program).is_file() and kind != "package":
-        there = ", ".join(sorted(each.name for each in code.iterdir())[:20]) or "nothing"
-        raise ClientError(f"ClientError: the entry point {program!r} is not in the code; there is: {there}.")
     requirements = ["-r", "requirements.txt"] if (code / "requirements.txt").exists() else []
     pip = [sys.executable, "-m", "pip", "install"]
-    if kind == "package":
-        log.info("Installing module with the following command: pip install . %s", " ".join(requirements))
-        run([*pip, ".", *requirements], code, "InstallModuleError")
-    elif kind == "program" and requirements:
-        log.info("Installing dependencies from requirements.txt")
-        run([*pip, *requirements], code, "InstallRequirementsError")
-    elif kind == "command":
-        (code / program).chmod(0o777)
-
-
-def _command(code: Path, program: str, arguments: list[str]) -> list[str]:
-    match _kind(code, program):
+    match launches.kind_of(code, program):
         case "package":
-            return [sys.executable, "-m", program.removesuffix(".py").replace("/", "."), *arguments]
-        case "program":
-            return [sys.executable, program, *arguments]
-        case _:
-            return ["/bin/sh", "-c", f"./{shlex.quote(program)} {shlex.join(arguments)}".strip()]
+            log.info("Installing module with the following command: pip install . %s", " ".join(requirements))
+            run([*pip, ".", *requirements], code, "InstallModuleError")
+        case "program" if requirements:
+            log.info("Installing dependencies from requirements.txt")
+            if is_layered(code / "requirements.txt"):
+                log.info("They are in a layer that jobs with this requirements.txt share.")
+            else:
+                run([*pip, *requirements], code, "InstallRequirementsError")
+        case "command":
+            (code / program).chmod(0o777)
+
+
+def is_layered(requirements: Path) -> bool:
+    """The packages of this very file were installed before the job began."""
+    name = LAYERED + hashlib.sha256(requirements.read_bytes()).hexdigest()
+    return any((Path(folder) / name).exists() for folder in sys.path if folder)
 
 
 def _python_path(code: Path) -> str:
     return os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH")]))
 
 
-def _own_variables(environment: dict[str, object]) -> dict[str, str]:
+def _own_variables(environment: Environment) -> dict[str, str]:
     """Variables without SM_ that the toolkit sets on its own process, so the script sees them too."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     return {
@@ -114,7 +147,7 @@ def _own_variables(environment: dict[str, object]) -> dict[str, str]:
     }
 
 
-def _announce(environment: dict[str, object], exported: dict[str, str], command: list[str], log: Logger) -> None:
+def _announce(environment: Mapping[str, Any], exported: Mapping[str, str], command: list[str], log: Logger) -> None:
     listing = "\n".join(f"{name}={value}" for name, value in exported.items())
     log.info(
         "Invoking user script\n\nTraining Env:\n\n%s\n\nEnvironment variables:\n\n%s\n\n"

@@ -29,6 +29,17 @@ _RESERVED = (
 )
 """Hyperparameters for the toolkit itself; whatever else begins with sagemaker_ is for the framework."""
 
+DISTRIBUTIONS = (
+    "sagemaker_mpi_enabled",
+    "sagemaker_parameter_server_enabled",
+    "sagemaker_distributed_dataparallel_enabled",
+    "sagemaker_pytorch_ddp_enabled",
+    "sagemaker_pytorch_xla_multi_worker_enabled",
+    "sagemaker_multi_worker_mirrored_strategy_enabled",
+    "sagemaker_torch_distributed_enabled",
+)
+"""Framework hyperparameters that ask for a distributed launch."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -72,6 +83,9 @@ def training_environment(place: Tree, found: Settings) -> dict[str, Any]:
     groups = resources.get("instance_groups", [])
     group = resources.get("current_group_name", "homogeneousCluster")
     hosts = resources["hosts"]
+    distributed = _distributed_groups(found.framework, group)
+    launched = [host for each in distributed for host in _hosts_of(groups, each)] if groups else list(hosts)
+    master = (launched or hosts)[0]
     return {
         "additional_framework_parameters": found.framework,
         "channel_input_dirs": {name: str(place.channel(name)) for name in channels},
@@ -79,8 +93,8 @@ def training_environment(place: Tree, found: Settings) -> dict[str, Any]:
         "current_instance_group": group,
         "current_instance_group_hosts": _hosts_of(groups, group),
         "current_instance_type": resources.get("current_instance_type", "local"),
-        "distribution_hosts": [] if groups else list(hosts),
-        "distribution_instance_groups": [],
+        "distribution_hosts": launched,
+        "distribution_instance_groups": distributed,
         "framework_module": os.environ.get("SAGEMAKER_TRAINING_MODULE"),
         "hosts": hosts,
         "hyperparameters": found.user,
@@ -90,10 +104,10 @@ def training_environment(place: Tree, found: Settings) -> dict[str, Any]:
         "instance_groups": [each["instance_group_name"] for each in groups],
         "instance_groups_dict": {each["instance_group_name"]: each for each in groups},
         "is_hetero": len(groups) > 1,
-        "is_master": resources["current_host"] == hosts[0],
+        "is_master": resources["current_host"] == master,
         "job_name": os.environ.get("TRAINING_JOB_NAME"),
         "log_level": found.log_level,
-        "master_hostname": hosts[0],
+        "master_hostname": master,
         "model_dir": str(place.model),
         "module_dir": found.submit_directory(place),
         "module_name": (found.program or "").removesuffix(".py"),
@@ -155,6 +169,14 @@ def _decoded(value: Any) -> Any:
 
 def _hosts_of(groups: list[dict[str, Any]], name: str) -> list[str]:
     return next((each["hosts"] for each in groups if each["instance_group_name"] == name), [])
+
+
+def _distributed_groups(framework: Mapping[str, Any], group: str) -> list[str]:
+    """The instance groups on which a distributed launch is asked for: those that are named, else this host's own."""
+    named = framework.get("sagemaker_distribution_instance_groups")
+    if isinstance(named, list):
+        return [str(each) for each in named]
+    return [group] if any(framework.get(name) for name in DISTRIBUTIONS) else []
 
 
 def _gpus() -> int:

@@ -61,10 +61,7 @@ def _train(place: Tree, texts: dict[str, str], log: Logger) -> None:
         validation = xgboost_matrices.read([place.channel("validation")], form, csv_weights=weighted)
         if validation is None:
             raise UserError(f"No data in validation channel path {place.channel('validation')}")
-    checkpoints = place.read("checkpointconfig", {}).get("LocalPath")
-    task = Task(
-        found, train.matrix(), validation.matrix() if validation else None, Path(checkpoints) if checkpoints else None
-    )
+    task = Task(found, train.matrix(), validation.matrix() if validation else None, _checkpoints(place))
     log.info("Single node training.")
     log.info("Train matrix has %d rows and %d columns", task.train.num_row(), task.train.num_col())
     if task.validation is not None:
@@ -81,6 +78,13 @@ def _train(place: Tree, texts: dict[str, str], log: Logger) -> None:
         return
     booster, _ = boost(task)
     save(booster, place.model / MODEL)
+
+
+def _checkpoints(place: Tree) -> Path | None:
+    """Where checkpoints are kept, if the job keeps any: where its configuration says, or at the usual place."""
+    named = place.read("checkpointconfig", {}).get("LocalPath")
+    usual = place.root / "checkpoints"
+    return Path(named) if named else usual if usual.is_dir() else None
 
 
 def _check_resources(found: dict[str, Any], resources: dict[str, Any]) -> None:

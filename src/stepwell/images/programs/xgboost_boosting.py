@@ -95,7 +95,8 @@ def boost(task: Task) -> tuple[Any, Scores]:
             _keep_checkpoint(booster, task.checkpoints, iteration)
             if stop.is_due(iteration, scores) or stopped:
                 break
-    return stop.best(booster, iteration), scores
+    # A checkpoint may have all rounds already.
+    return stop.best(booster, iteration), scores or _user_errors(_score, booster, task, max(iteration, 0))
 
 
 def metric_line(iteration: int, scores: Scores, release: str = "1.0") -> str:

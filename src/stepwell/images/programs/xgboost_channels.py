@@ -1,5 +1,6 @@
 """Room images, inside the container: which channels the XGBoost algorithm takes, and in which form. In:
-inputdataconfig.json. Out: `csv`, `libsvm` or `parquet`; or `UserError` in the container's words. Pure.
+inputdataconfig.json. Out: `csv`, `libsvm`, `parquet` or `recordio-protobuf`; or `UserError` in the container's words.
+Pure.
 """
 
 from __future__ import annotations
@@ -48,6 +49,4 @@ def _form(content_type: str | None) -> str:
         raise UserError(
             f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
         )
-    if _FORMS[name] == "recordio-protobuf":
-        raise UserError("recordio-protobuf is not read here. Please provide text/csv, text/libsvm or parquet data.")
     return _FORMS[name]

@@ -1,6 +1,7 @@
 """Room images, inside the container: `_kfold`, repeated cross validation of the XGBoost algorithm. In: a task and all
 rows. Out: one Booster a fold, the mean of each metric in the log, and predictions.csv among the output data.
 
+The folds are the same in every run, so that a checkpoint of a fold goes on with the rows it knows.
 predictions.csv has a line a row: the label, then for classes the mean probability and the most frequent class, else
 the mean prediction (prediction_utils.py of aws/sagemaker-xgboost-container).
 """
@@ -25,7 +26,7 @@ def boost_folds(task: Task, rows: Any, output: Path, log: Logger) -> list[Any]:
     labels = rows.get_label()
     classifies = task.objective.startswith("binary:") or "num_class" in task.hyperparameters
     splitter = (selection.RepeatedStratifiedKFold if classifies else selection.RepeatedKFold)(
-        n_splits=folds, n_repeats=repeats
+        n_splits=folds, n_repeats=repeats, random_state=0
     )
     log.info("Run %d-round of %d-fold cross validation with %d rows", repeats, folds, rows.num_row())
     boosters: list[Any] = []
@@ -33,7 +34,8 @@ def boost_folds(task: Task, rows: Any, output: Path, log: Logger) -> list[Any]:
     predictions: list[list[Any]] = [[] for _ in labels]
     for inside, outside in splitter.split(numpy.zeros(len(labels)), labels if classifies else None):
         log.info("Train cross validation fold %d", len(boosters) % folds + 1)
-        fold = replace(task, train=rows.slice(inside), validation=rows.slice(outside), checkpoints=None)
+        kept = task.checkpoints / f"model-{len(boosters)}" if task.checkpoints else None
+        fold = replace(task, train=rows.slice(inside), validation=rows.slice(outside), checkpoints=kept)
         booster, found = boost(fold)
         boosters.append(booster)
         scores.append(found)

@@ -77,6 +77,11 @@ OBJECTIVES = (
 _TREE_BUILDERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_quantile_histmaker")
 _TREE_UPDATERS = (*_TREE_BUILDERS, "grow_skmaker", "sync", "refresh", "prune")
 _LINEAR_UPDATERS = ("shotgun", "coord_descent")
+_UPDATERS = (
+    "grow_colmaker", "distcol", "grow_histmaker", "grow_skmaker", "sync", "refresh", "prune", "grow_colmaker",
+    "distcol", "grow_histmaker", "grow_colmaker", "shotgun", "coord_descent", "refresh", "prune",
+)  # fmt: skip
+"""What the container takes, in the order in which its refusal lists it."""
 
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 
@@ -99,8 +104,8 @@ class Interval:
         return above and (value < self.high if self.high_open else value <= self.high)
 
     def __str__(self) -> str:
-        low = "(-inf" if self.low == -math.inf else f"{'(' if self.low_open else '['}{self.low:g}"
-        high = "+inf)" if self.high == math.inf else f"{self.high:g}{')' if self.high_open else ']'}"
+        low = "(-inf" if self.low == -math.inf else f"{'(' if self.low_open else '['}{self.low}"
+        high = "+inf)" if self.high == math.inf else f"{self.high}{')' if self.high_open else ']'}"
         return f"{low}, {high}"
 
 
@@ -175,7 +180,7 @@ RULES: Mapping[str, Rule] = {
     "tree_method": _one_of("auto", "exact", "approx", "hist", "gpu_hist"),
     "sketch_eps": _numbers(0, 1, low_open=True, high_open=True),
     "scale_pos_weight": _numbers(0, low_open=True),
-    "updater": Rule(_list, (*_TREE_UPDATERS, *_LINEAR_UPDATERS)),
+    "updater": Rule(_list, _UPDATERS),
     "dsplit": _one_of("row", "col"),
     "refresh_leaf": _integers(0, 1),
     "process_type": _one_of("default", "update"),
@@ -199,14 +204,14 @@ RULES: Mapping[str, Rule] = {
     "_num_cv_round": _integers(1),
     "_tuning_objective_metric": _one_of(*(f"validation:{each}" for each in (*MAXIMIZED, *MINIMIZED))),
     "eval_metric": Rule(_list),
-    "seed": Rule(int, Interval(-(2.0**31), 2.0**31 - 1, True, True)),
+    "seed": Rule(int, Interval(-(2**31), 2**31 - 1, True, True)),
     "num_parallel_tree": _integers(1),
     "save_model_on_termination": _ON_OFF,
     "aft_loss_distribution": _one_of("normal", "logistic", "extreme"),
     "aft_loss_distribution_scale": _numbers(0),
     "deterministic_histogram": _ON_OFF,
     "sampling_method": _one_of("uniform", "gradient_based"),
-    "prob_buffer_row": Rule(int, Interval(1, low_open=True)),
+    "prob_buffer_row": Rule(int, Interval(1.0, low_open=True)),
     "use_dask_gpu_training": _ON_OFF,
 }
 
@@ -287,8 +292,12 @@ def _check_updaters(updaters: list[str], values: Mapping[str, Any]) -> None:
         if not set(updaters) <= {"refresh", "prune"}:
             raise UserError("process_type 'update' can only be used with updater 'refresh' and 'prune'")
     elif not set(updaters) <= set(_TREE_UPDATERS):
-        options = ", ".join(f"'{each}'" for each in _TREE_UPDATERS)
-        raise UserError(f"Tree updater should be selected from these options: {options}.")
+        raise UserError(
+            "Tree updater should be selected from these options: 'grow_colmaker', 'distcol', 'grow_histmaker', "
+            "'grow_skmaker', 'grow_quantile_histmaker', 'sync', 'refresh', 'prune', 'shortgun', 'coord_descent'."
+        )
     elif sum(each in _TREE_BUILDERS for each in updaters) > 1:
-        options = ", ".join(f"'{each}'" for each in _TREE_BUILDERS)
-        raise UserError(f"Only one tree grow plugin can be selected. Choose one from the following: {options}")
+        raise UserError(
+            "Only one tree grow plugin can be selected. Choose one from thefollowing: "
+            "'grow_colmaker', 'distcol', 'grow_histmaker', 'grow_skmaker'"
+        )

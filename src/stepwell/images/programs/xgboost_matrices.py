@@ -3,6 +3,7 @@ as an xgboost DMatrix; or `UserError` naming the file and the line that is wrong
 
 CSV has no header and the label in the first column, a weight in the second under csv_weights; an empty field is a
 missing value. LIBSVM lines are `<label>[:<weight>] [qid:<n>] <index>:<value> ...`. Parquet has the label first.
+Records of recordio-protobuf have one of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import records
 from .contract import package
 from .xgboost_hyperparameters import UserError
 
@@ -61,6 +63,8 @@ def read(folders: list[Path], form: str, *, csv_weights: bool = False) -> Rows |
             return _read_csv(files, csv_weights)
         case "parquet":
             return _read_parquet(files)
+        case "recordio-protobuf":
+            return _read_records(files)
         case _:
             return _read_libsvm(files)
 
@@ -152,6 +156,22 @@ def _read_parquet(files: list[Path]) -> Rows:
             raise UserError(f"Failed to load parquet data from file '{path.name}':\n{error}") from error
     table = numpy.concatenate(tables)
     return Rows(table[:, 1:], table[:, 0])
+
+
+def _read_records(files: list[Path]) -> Rows:
+    """All files as one, as AWS's container reads them: a file may be sparse and the next dense."""
+    try:
+        table = records.read(b"".join(path.read_bytes() for path in files))
+    except records.BadRecords as error:
+        raise UserError(f"Failed to load recordio-protobuf data with exception:\n{error}") from error
+    if table.labels is None:
+        raise UserError(
+            "Got input data without labels. Please check the input data set. "
+            "If training job is running on multiple instances, please switch "
+            "to using single instance if number of records in the data set "
+            "is less than number of workers (16 * number of instance) in the cluster."
+        )
+    return Rows(table.features, table.labels)
 
 
 def _read_libsvm(files: list[Path]) -> Rows:
