@@ -34,7 +34,7 @@ def announce(endpoint: str, _settings: Settings) -> None:
 
 def main() -> int:
     logging.basicConfig(level=logging.WARNING)
-    chosen = Settings(Path(sys.argv[1]), port=0, environments=ENVIRONMENTS)
+    chosen = Settings(Path(sys.argv[1]), port=0, environments=ENVIRONMENTS, queue=False)
     return app.serve(chosen, find_isolation, announce, lambda _isolation: ScriptedLauncher(end_at_once, plants=False))
 
 

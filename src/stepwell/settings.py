@@ -47,6 +47,12 @@ class Settings:
     """What cached steps compare of their S3 inputs: `uri`, as AWS does, or `content`."""
     durable: bool = False
     """Wait for the disk on every commit: survives power loss too, at a cost."""
+    queue: bool = True
+    """Jobs wait until this machine has room for their instance types; false: all begin at once."""
+    cpus: int = 0
+    """Processors that jobs may claim together. 0: what this machine has."""
+    instances: Path | None = None
+    """A file that says what instance types have here (docs/settings.md)."""
     memory: int = 0
     """Memory in bytes that one job may use at most. 0: what its instance type has, or the host."""
 
@@ -89,7 +95,7 @@ def _with(settings: Settings, values: Mapping[str, object], source: str) -> Sett
 
 def _value(name: str, value: object, source: str) -> object:
     wanted = type(getattr(Settings(Path()), name))
-    if name in ("images", "environments"):
+    if name in ("images", "environments", "instances"):
         return Path(str(value)).expanduser().absolute()
     if wanted is bool and str(value).lower() in ("true", "false", "1", "0", "yes", "no"):
         return str(value).lower() in ("true", "1", "yes")

@@ -24,6 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", help="file with image catalog lines of your own")
     parser.add_argument("--cache", help="what cached steps compare of their inputs: uri (as AWS) or content")
     parser.add_argument("--isolation", help="how jobs are kept apart: bubblewrap or namespaces")
+    parser.add_argument("--cpus", type=int, help="processors that jobs may claim together (default: all)")
+    parser.add_argument("--instances", help="file that says what instance types have here")
     parser.add_argument(
         "--strict", action="store_true", default=None, help="refuse images whose exact versions cannot be had"
     )

@@ -10,7 +10,7 @@ NAME = "log"
 
 
 def write(folder: Path, text: str, now: float) -> None:
-    """Append `text`, a line or several, to the log of the host in `folder` (made if need be). `now` in epoch seconds."""
+    """Append `text`, a line or several, to the log of the host in `folder`, made if need be. `now` is in seconds."""
     stamp = str(int(now * 1000))
     lines = "".join(f"{stamp} {line}\n" for line in text.splitlines())
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

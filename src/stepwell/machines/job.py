@@ -1,8 +1,9 @@
 """Room machines: one job, of whatever kind. In: what is known of it. Out: what to do next, and what came of it.
 
-A job goes Preparing -> Downloading -> Launching -> Running -> Uploading -> Cleaning -> Over; the phase says what is
-being done, and each phase has one effect. Its final status stands from Cleaning on. A phase is left only by an event
-of `MOVES`; anything else is a bug and raises. What the events carry besides is the runtime's to write down.
+A job goes Preparing (-> Queued) -> Downloading -> Launching -> Running -> Uploading -> Cleaning -> Over; the phase
+says what is being done, and each phase has one effect. Its final status stands from Cleaning on. A phase is left
+only by an event of `MOVES`; anything else is a bug and raises. What the events carry besides is the runtime's to
+write down.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal, TypeAlias
 from stepwell.base.documents import Document
 from stepwell.machines.job_outcomes import HostEnd, Kind, Verdict, verdict_of
 
-Phase = Literal["Preparing", "Downloading", "Launching", "Running", "Uploading", "Cleaning", "Over"]
+Phase = Literal["Preparing", "Queued", "Downloading", "Launching", "Running", "Uploading", "Cleaning", "Over"]
 
 STOPPED = Verdict("Stopped")
 
@@ -94,6 +95,11 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """This machine has no room for it yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Downloaded:
     """/opt/ml is laid out."""
 
@@ -142,9 +148,15 @@ class Erased:
     """Nothing is left of it but its row."""
 
 
-Event: TypeAlias = Prepared | Downloaded | Launched | Refused | Ended | Uploaded | Finished | Cleaned | Erased
+Event: TypeAlias = (
+    Queued | Prepared | Downloaded | Launched | Refused | Ended | Uploaded | Finished | Cleaned | Erased
+)
 
 MOVES: dict[tuple[Phase, type[Event]], Phase] = {
+    ("Preparing", Queued): "Queued",
+    ("Queued", Prepared): "Downloading",
+    ("Queued", Refused): "Cleaning",
+    ("Queued", Finished): "Cleaning",
     ("Preparing", Prepared): "Downloading",
     ("Preparing", Refused): "Cleaning",
     ("Preparing", Finished): "Cleaning",
@@ -169,9 +181,9 @@ class IllegalMove(Exception):
 def decide(job: Job) -> tuple[Effect, ...]:
     """What to do now. No time is needed: the supervisor keeps the deadline, so that it holds while no server runs."""
     match job.phase:
-        case "Preparing" | "Downloading" if job.stopping:
+        case "Preparing" | "Queued" | "Downloading" if job.stopping:
             return (Finish(STOPPED),)
-        case "Preparing":
+        case "Preparing" | "Queued":
             return (Prepare(),)
         case "Downloading":
             return (Download(),)

@@ -11,6 +11,7 @@ from stepwell.base.documents import Document
 
 MESSAGES = {
     "Starting": "Preparing the instances for training",
+    "Pending": "Waiting for room on this machine",
     "Restarting": "Restarting the training job",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",

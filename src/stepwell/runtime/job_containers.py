@@ -13,12 +13,14 @@ from pathlib import Path
 
 from stepwell.base import trees
 from stepwell.container import instance_types, layout
+from stepwell.container.instance_types import InstanceTypes
 from stepwell.container.layout import Access
 from stepwell.container.plan import ROOT, Plan, Refusal
 from stepwell.images import commands, layers
 from stepwell.images.catalog import Image
 from stepwell.images.environments import Environment
 from stepwell.launchers.launcher import Container, Mount
+from stepwell.machines.job_queue import Room
 from stepwell.runtime.job_folders import OPT_ML, PYTHON, JobFolder
 
 MOST_HOSTS = 16
@@ -38,6 +40,9 @@ class Surroundings:
     mounts: tuple[Mount, ...] = ()
     memory_bytes: int | None = None
     """Memory one container may have at most; None: what the machine has."""
+    instances: InstanceTypes = field(default_factory=InstanceTypes)
+    room: Room | None = None
+    """What jobs may claim together; None: they do not wait for each other."""
 
 
 def capacity_problem(plan: Plan) -> str:
@@ -81,7 +86,7 @@ def container(run: Run, host: str, place: JobFolder, surroundings: Surroundings)
             *trees.below(PYTHON, layers.tree(run.environment)),
         ),
         mounts=(*_mounts(run.environment, host, place), *surroundings.mounts),
-        memory_bytes=_memory(plan.group_of(host).instance_type, surroundings.memory_bytes),
+        memory_bytes=_memory(plan.group_of(host).instance_type, surroundings),
         network=plan.network,
         hostname=host,
         deadline=run.deadline,
@@ -105,7 +110,12 @@ def _checked(variables: Mapping[str, str]) -> dict[str, str]:
     return dict(variables)
 
 
-def _memory(instance_type: str, limit: int | None) -> int:
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    wanted = instance_types.find(instance_type).memory_bytes
-    return min(each for each in (machine, wanted, limit) if each is not None)
+def machine_room() -> Room:
+    """What this machine has, as far as this process may use it."""
+    return Room(len(os.sched_getaffinity(0)), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _memory(instance_type: str, surroundings: Surroundings) -> int:
+    wanted = surroundings.instances.find(instance_type).memory_bytes
+    limits = (machine_room().memory_bytes, wanted, surroundings.memory_bytes)
+    return int(min(each for each in limits if each is not None))

@@ -72,6 +72,11 @@ class Look:
         return self.record.job
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it has its final status."""
+        return self.record.resource.status in job_records.FINAL
+
+    @property
     def scope(self) -> Scope:
         return self.record.scope
 
@@ -117,7 +122,7 @@ class Look:
         self.stored, self.record = saved, replace(self.record, resource=saved)
         self.events, self.changes = [], []
 
-    def rest_until(self, due: float) -> None:
+    def rest_until(self, due: float | None) -> None:
         self.rest, self.due = "wait", due
 
 

@@ -19,6 +19,7 @@ from stepwell.store import resources
 from stepwell.store.resources import Key, Resource
 
 SECONDARY: dict[Phase, str] = {
+    "Queued": "Pending",
     "Downloading": "Downloading",
     "Running": "Training",
     "Uploading": "Uploading",

@@ -10,7 +10,7 @@ supervisor while no server runs, and is found again by its folder.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from stepwell.base import clock
@@ -18,6 +18,7 @@ from stepwell.launchers.launcher import Exited, Observation, Running
 from stepwell.machines import job as machine
 from stepwell.machines.job import Effect, Event
 from stepwell.runtime import job_end, job_folders, job_looks, job_pace, job_records, job_results, job_start
+from stepwell.runtime.job_admission import EXECUTION_TAG, Admission
 from stepwell.runtime.job_looks import Common, Look
 from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.job_watch import Watcher
@@ -36,7 +37,6 @@ SOON_SECONDS = 0.02
 MOST_IMAGES = 1000
 """Of so many image URIs it is remembered what they are here."""
 SUBSTITUTION_TAG = "stepwell:image-substitution"
-EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
 TAG_VALUE_LIMIT = 256
 
 
@@ -49,9 +49,11 @@ class JobMachine:
     def __init__(self, site: Site, tools: Tools) -> None:
         self._site = site
         self._tools = tools
+        self.admission = Admission(site.database, tools.surroundings, self._wake)
+        self.admission.recall(self.name)
         self._image = lru_cache(MOST_IMAGES)(tools.catalog.resolve)
         self._unwatched: set[str] = set()
-        self._watcher = Watcher(self._ended)
+        self._watcher = Watcher(self._wake)
         job_folders.make_room(site.data)
 
     def close(self) -> None:
@@ -105,7 +107,9 @@ class JobMachine:
                 return
         look.rest_until(clock.now())
 
-    def _due(self, look: Look, now: float) -> float:
+    def _due(self, look: Look, now: float) -> float | None:
+        if look.job.phase == "Queued":
+            return None  # who makes room wakes it
         if look.job.phase != "Running" or look.record.arn in self._unwatched:
             return now + SOON_SECONDS
         return now + LOOK_AGAIN_SECONDS
@@ -115,7 +119,7 @@ class JobMachine:
         site, tools = self._site, self._tools
         match effect:
             case machine.Prepare():
-                return job_start.or_refused(lambda: job_start.prepare(tools, look))
+                return job_start.or_refused(lambda: self._prepare(look))
             case machine.Download():
                 return job_start.or_refused(lambda: job_start.download(site, tools, look))
             case machine.Launch():
@@ -136,8 +140,14 @@ class JobMachine:
                 look.place.erase()
                 return machine.Erased()
 
-    def write(self, looks: Iterable[Look]) -> None:
+    def _prepare(self, look: Look) -> Event | None:
+        if self.admission.ask(look):
+            return job_start.prepare(self._tools, look)
+        return None if look.job.phase == "Queued" else machine.Queued()
+
+    def write(self, looks: Sequence[Look]) -> None:
         """Write what happened, and give back the leases of those that rest."""
+        ended = [look.record.arn for look in looks if look.events and look.has_ended]
         with self._site.database.write() as transaction:
             for look in looks:
                 if not work.is_held(transaction.connection, look.held):
@@ -152,9 +162,11 @@ class JobMachine:
                         work.release(transaction, look.held, look.due)
                     case "write" if look.job.phase == "Launching":
                         look.access = job_start.access(self._site, self._tools, transaction, look, clock.now())
+        if ended:
+            self.admission.leave(ended)
 
     def _save(self, transaction: Transaction, look: Look) -> None:
-        has_ended = look.stored.status in job_records.FINAL
+        had_ended = look.stored.status in job_records.FINAL
         try:
             saved = resources.save(transaction, look.record.resource, seen=look.stored)
         except resources.Conflict:
@@ -169,7 +181,7 @@ class JobMachine:
             self._tell(transaction, look, event, at)
         for row in look.changes:
             announcements.job_changed(self._site, transaction, row, row.modified)
-        if look.record.resource.status in job_records.FINAL and not has_ended:
+        if look.has_ended and not had_ended:
             self._tell_execution(transaction, arn, now)
         look.written(saved)
 
@@ -193,7 +205,7 @@ class JobMachine:
         if execution is not None:
             self._site.wake(transaction, "pipeline-execution", execution, now, about=arn)
 
-    def _ended(self, arns: Sequence[str]) -> None:
+    def _wake(self, arns: Sequence[str]) -> None:
         now = clock.now()
         with self._site.database.write() as transaction:
             for arn in arns:

@@ -124,6 +124,11 @@ def count(connection: Connection, machines: Collection[str]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def subjects(connection: Connection, machine: str) -> list[str]:
+    """Everything of that machine that has something left to do."""
+    return list(connection.execute(select(table.c.subject).where(table.c.machine == machine)).scalars())
+
+
 def lease(transaction: Transaction, subject: str, token: str, now: float, expires: float) -> Lease | None:
     """Take the row if it is due and free; None if somebody was faster."""
     row = _LEASE.first(transaction.connection, of_subject=subject, token=token, now=now, expires=expires)
