@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -24,25 +24,32 @@ from stepwell.base import clock, ids
 from stepwell.base.arn import Scope
 from stepwell.blobs.folder import Blobs
 from stepwell.client import environment
+from stepwell.container import instance_types
 from stepwell.gateway.app import application
 from stepwell.gateway.door import ASGIApp, Key, Message, Receive, Send
+from stepwell.gateway.whole_answers import WholeAnswers
 from stepwell.images import catalog
 from stepwell.images.catalog_files import CatalogError
 from stepwell.images.environments import Environments
+from stepwell.launchers import docker, docker_engine
+from stepwell.launchers.docker import DockerLauncher, NoEngineError
 from stepwell.launchers.isolation import Isolation, NoIsolationError
 from stepwell.launchers.launcher import Launcher, Mount
-from stepwell.launchers.process import ProcessLauncher
+from stepwell.machines.job_queue import Room
 from stepwell.presence import Presence
+from stepwell.runtime import tuning_metrics
 from stepwell.runtime.announced_events import AnnouncedEventMachine
 from stepwell.runtime.deliveries import DeliveryMachine
 from stepwell.runtime.invocations import InvocationMachine
-from stepwell.runtime.job_containers import Surroundings
+from stepwell.runtime.job_containers import Surroundings, machine_room
+from stepwell.runtime.job_meter import JobMeter
 from stepwell.runtime.job_objects import SiteObjects
 from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.jobs import JobMachine
 from stepwell.runtime.loop import Loop
 from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
 from stepwell.runtime.schedules import ScheduleMachine
+from stepwell.runtime.tuning import TuningMachine
 from stepwell.services import registry
 from stepwell.services.iam import ready_role
 from stepwell.services.registry import Door, Site
@@ -58,10 +65,15 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 CLIENT_FOLDER = "client"
-ENDING = ("job", "pipeline-execution", "lambda-invocation", "event", "delivery")
+ENDING = ("job", "pipeline-execution", "hyper-parameter-tuning-job", "lambda-invocation", "event", "delivery")
 """Machines whose subjects come to an end by themselves; schedules do not."""
 CLIENT_MOUNT = "/opt/stepwell-client"
 """Where containers see it."""
+
+
+def any_launcher(isolation: Isolation) -> Launcher:
+    """What runs processes, and images by this machine's engine."""
+    return DockerLauncher(isolation, docker_engine.find(os.environ))
 
 
 class CannotServe(Exception):
@@ -75,6 +87,7 @@ class Server:
     site: Site
     door: Door
     loop: Loop
+    meter: JobMeter
     root: Credential
 
 
@@ -82,7 +95,7 @@ def build(
     settings: Settings,
     endpoint: str,
     isolation: Callable[[], Isolation],
-    launcher: Callable[[Isolation], Launcher] = ProcessLauncher,
+    launcher: Callable[[Isolation], Launcher] = any_launcher,
 ) -> Server:
     """Put the parts together on `settings.data`, which this process must have claimed. Raises CannotServe.
 
@@ -105,16 +118,18 @@ def build(
         AnnouncedEventMachine(site),
         DeliveryMachine(door),
         ScheduleMachine(site),
+        TuningMachine(door, tuning_metrics.emitted(site)),
     )
     loop = Loop(database, {machine.name: machine for machine in machines}, roused)
-    return Server(site, door, loop, root)
+    meter = JobMeter(site, tools.scanner, tools.surroundings.memory_bytes)
+    return Server(site, door, loop, meter, root)
 
 
 def serve(
     settings: Settings,
     isolation: Callable[[], Isolation],
     ready: Callable[[str, Settings], None],
-    launcher: Callable[[Isolation], Launcher] = ProcessLauncher,
+    launcher: Callable[[Isolation], Launcher] = any_launcher,
 ) -> int:
     """Serve until SIGINT or SIGTERM; `ready` is told the endpoint once requests are accepted.
 
@@ -132,6 +147,7 @@ def serve(
             default_region=settings.region,
             extra={"/_stepwell/work": _work_page(server.site.database)},
         ),
+        http=WholeAnswers,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -147,6 +163,7 @@ def serve(
         # uvicorn raises the signal again once it has stopped; by then it has done its work
         signal.signal(number, lambda _number, _frame: None)
     server.loop.start()
+    server.meter.start()
     presence.announce(
         settings.data,
         Presence(endpoint, settings.region, server.root.access_key_id, server.root.secret, os.getpid()),
@@ -166,9 +183,12 @@ def serve(
 def _tools(door: Door, settings: Settings, launcher: Callable[[], Launcher]) -> Tools:
     """What jobs are run with. Raises CannotServe when nothing here can keep a job apart."""
     try:
+        if settings.launcher == "docker":
+            docker.check(docker_engine.find(os.environ))
         runs = launcher()
-        images = catalog.load(settings.images, strict=settings.strict)
-    except (NoIsolationError, CatalogError) as error:
+        images = catalog.load(settings.images, strict=settings.strict, launcher=settings.launcher)
+        instances = instance_types.load(settings.instances)
+    except (NoIsolationError, NoEngineError, CatalogError, instance_types.BadTable) as error:
         raise CannotServe(str(error)) from error
     return Tools(
         runs,
@@ -180,8 +200,16 @@ def _tools(door: Door, settings: Settings, launcher: Callable[[], Launcher]) -> 
             environment.sdk_variables(Path(CLIENT_MOUNT), {}),
             (Mount(settings.data / CLIENT_FOLDER, CLIENT_MOUNT),),
             settings.memory or None,
+            instances,
+            _room(settings),
         ),
     )
+
+
+def _room(settings: Settings) -> Room | None:
+    """What jobs may claim together; None: they do not wait for each other."""
+    machine = machine_room()
+    return replace(machine, cpus=settings.cpus or machine.cpus) if settings.queue else None
 
 
 class _Announcing(uvicorn.Server):
@@ -248,7 +276,7 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # an answer is often two writes; without this the second waits for the client's delayed acknowledgement, 40 ms
+    # a stream is many writes; without this each waits for the client's delayed acknowledgement of the last, 40 ms
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((settings.host, settings.port))

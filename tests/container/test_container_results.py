@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.container import instance_types, metrics, notices, results, tidying
+from stepwell.container import instance_types, notices, results, tidying
 
 
 @pytest.fixture
@@ -60,45 +60,6 @@ def test_the_folder_of_the_files_is_not_followed_either(root: Path, tmp_path: Pa
     (root / "output").rmdir()
     (root / "output").symlink_to(tmp_path / "elsewhere")
     assert results.failure(root) == ""
-
-
-LOG = b"""\
-1000 [0]#011train-rmse:8.5#011validation-rmse:8.3
-2000 loss=0.5; acc=nan
-3000 [1]\ttrain-rmse:2.5\tvalidation-rmse:3e-1
-4500 loss=0.25;
-5000 loss=wrong;
-6000 \xff\xfe binary
-"""
-
-
-def test_the_last_value_of_each_metric(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(LOG)
-    definitions = [
-        {"Name": "acc", "Regex": "acc=(.*)"},
-        {"Name": "loss", "Regex": "loss=(.*?);"},
-        {"Name": "broken", "Regex": "("},
-        {"Name": "groupless", "Regex": "loss"},
-    ]
-    assert metrics.final_values(definitions, [tmp_path / "log"]) == [
-        {"MetricName": "loss", "Value": 0.25, "Timestamp": 4.5}
-    ]
-    assert metrics.final_values([], [tmp_path / "log"]) == []
-
-
-def test_the_built_in_metrics_of_xgboost(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(LOG)
-    assert metrics.final_values(metrics.xgboost_definitions(), [tmp_path / "log"]) == [
-        {"MetricName": "train:rmse", "Value": 2.5, "Timestamp": 3.0},
-        {"MetricName": "validation:rmse", "Value": 0.3, "Timestamp": 3.0},
-    ]
-
-
-def test_a_pattern_that_never_comes_back_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "SECONDS", 0.3)
-    (tmp_path / "log").write_text(f"1000 {'a' * 60}b\n")
-    with pytest.raises(metrics.TooSlow, match="longer than"):
-        metrics.final_values([{"Name": "x", "Regex": "(a+)+$"}], [tmp_path / "log"])
 
 
 def test_notices_are_lines_of_the_supervisor(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from stepwell.base.faults import Fault, not_implemented
 from stepwell.gateway.app import application
 from stepwell.gateway.body import BodyStream, DisconnectedError
 from stepwell.gateway.door import ASGIApp, Key
+from stepwell.gateway.whole_answers import WholeAnswers
 from stepwell.spec import models, validation
 
 ACCOUNT = "123456789012"
@@ -161,6 +162,7 @@ def running(extra: Mapping[str, ASGIApp] | None = None) -> Iterator[Running]:
     app = application(door, keys, default_region="us-east-1", extra=extra)
     config = uvicorn.Config(
         app,
+        http=WholeAnswers,
         log_level="error",
         ws="none",
         lifespan="on",

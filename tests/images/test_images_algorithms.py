@@ -192,7 +192,7 @@ def test_a_forest_finds_what_lies_far_out(container: Container, python: Environm
     assert far > 2 * near > 0
 
 
-REGRESSION = {"predictor_type": "regressor", "mini_batch_size": 50}
+REGRESSION: dict[str, object] = {"predictor_type": "regressor", "mini_batch_size": 50}
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,16 @@ def test_a_line_is_learnt(
     answer, _ = ask(container, python, "linear_learner", ("1,0\n0,1", "text/csv", ""))[0]
     first, second = (each["score"] for each in json.loads(answer)["predictions"])
     assert (first, second) == (pytest.approx(10, abs=0.6), pytest.approx(5, abs=0.6))
+
+
+def test_l1_leaves_out_what_says_nothing(container: Container, python: Environment, dice: random.Random) -> None:
+    text = labelled(dice, 300, lambda a, _b: round(3 * a, 4))
+    container.channel("train", LABELLED, a_csv=text)
+    assert train(container, python, "linear-learner", **REGRESSION, l1=0.1, learning_rate=0.05, wd=0).code == 0
+    answer, _ = ask(container, python, "linear_learner", ("0.5,0\n0.5,1\n1,0", "text/csv", ""))[0]
+    without, with_it, more = (each["score"] for each in json.loads(answer)["predictions"])
+    assert without == with_it
+    assert more > without + 0.5
 
 
 @pytest.mark.parametrize(
@@ -297,7 +307,7 @@ def test_a_job_of_a_tuning_job_trains_one_model(
     assert "Best model found for hyperparameters: {'learning_rate': 0.25, 'wd': 0.0, 'l1': 0.0}" in ran.output
 
 
-CLUSTERS = {"k": 2, "feature_dim": 2}
+CLUSTERS: dict[str, object] = {"k": 2, "feature_dim": 2}
 BROKEN: dict[str, tuple[str, dict[str, object], str, str, str]] = {
     "missing": (
         "kmeans",

@@ -100,7 +100,7 @@ def test_torchrun_takes_a_python_program_only(code: Path, program: str, message:
 )
 def test_a_launcher_that_is_not_here_is_refused(asked: str) -> None:
     with pytest.raises(ClientError, match="which Stepwell does not provide"):
-        launches.is_by_torchrun(environment(**{asked: True}))
+        launches.is_by_torchrun({**environment(x=1), "additional_framework_parameters": {asked: True}})
 
 
 @pytest.mark.parametrize("asked", [{}, {"sagemaker_mpi_enabled": False}, {"sagemaker_instance_type": "ml.m5.large"}])

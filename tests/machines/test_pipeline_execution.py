@@ -157,7 +157,7 @@ def test_a_fail_step_waits_for_steps_beside_it() -> None:
 
 
 def test_types_that_cannot_run_fail_when_they_are_reached() -> None:
-    tune: JSON = {"Name": "T", "Type": "Tuning", "Arguments": {}, "DependsOn": ["A"]}
+    tune: JSON = {"Name": "T", "Type": "AutoML", "Arguments": {}, "DependsOn": ["A"]}
     assert decide(after(started(work("A"), tune), *done("A"))) == (FailStep("T"),)
 
 

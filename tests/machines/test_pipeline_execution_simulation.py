@@ -59,7 +59,7 @@ def definitions(draw: some.DrawFn) -> str:
         chosen = draw(some.lists(some.sampled_from(earlier), max_size=3)) if earlier else []
         step: dict[str, JSON] = {
             "Name": f"S{number}",
-            "Type": draw(some.sampled_from(["Training"] * 6 + ["Condition", "Condition", "Fail", "Tuning"])),
+            "Type": draw(some.sampled_from(["Training"] * 6 + ["Condition", "Condition", "Fail", "AutoML"])),
             "Arguments": {},
             "DependsOn": [{"Step": found["Name"], "Trigger": draw(TRIGGERS)} for found in chosen],
         }

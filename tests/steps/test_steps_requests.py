@@ -139,8 +139,20 @@ def test_a_model_package_names_its_execution_and_can_be_repeated() -> None:
             "MetadataProperties": {"CommitId": "c", "GeneratedBy": ARN},
         },
     )
-    own = made("RegisterModel", {"MetadataProperties": {"GeneratedBy": "own"}}).params["MetadataProperties"]
-    assert own == {"GeneratedBy": "own"}
+    named = {"ModelPackageGroupName": "g", "MetadataProperties": {"GeneratedBy": "own"}}
+    assert made("RegisterModel", named).params["MetadataProperties"] == {"GeneratedBy": "own"}
+
+
+def test_a_model_package_outside_of_groups_has_the_prefix_of_its_name() -> None:
+    request = made("RegisterModel", {"ModelPackageName": "churn"})
+    assert request.params["ModelPackageName"] == request.name == job_name(ARN, "S", 1, "churn")
+    assert describe(job("RegisterModel"), request.name, "").params == {"ModelPackageName": request.name}
+
+
+@pytest.mark.parametrize("arguments", [{}, {"ModelPackageGroupName": ""}, {"ModelPackageName": None}])
+def test_a_model_package_goes_somewhere(arguments: dict[str, Tree]) -> None:
+    with pytest.raises(ResolutionError, match="needs 'ModelPackageGroupName'"):
+        made("RegisterModel", arguments)
 
 
 def test_describe_and_stop() -> None:

@@ -12,6 +12,7 @@ The way of a request, one file per stage:
 * `protocols/`  one file per AWS protocol: parse, render
 * `errors`      a Fault as a response; `refusals` words those of the door itself
 * `responses`   what goes back
+* `whole_answers`  a connection on which head and body of an answer leave together
 
 To add a protocol: a file in `protocols/` with parse, render and fault, and a line in its `__init__`.
 """

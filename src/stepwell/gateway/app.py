@@ -17,7 +17,7 @@ from stepwell.gateway import authentication, claims, errors, refusals, routing
 from stepwell.gateway.authentication import Claimant
 from stepwell.gateway.body import Arriving, BodyStream, DisconnectedError, Held, Source, too_large
 from stepwell.gateway.door import ASGIApp, Door, Keys, Message, Receive, Send
-from stepwell.gateway.protocols import CODECS, limits
+from stepwell.gateway.protocols import CODECS, compressed, limits
 from stepwell.gateway.request import Request, from_scope, refuse_oversized
 from stepwell.gateway.responses import Response, http_date, send_response
 from stepwell.gateway.routing import Route
@@ -103,7 +103,7 @@ class Gateway:
             refuse_oversized(request)
             asking = authentication.claimant(request, self._keys, protocol, clock.now())
             form = _form(request, signed_for, source)
-            route = _route(request, asking, form, protocol)
+            route = _route(request, asking, _plain(form, request), protocol)
             protocol, service = route.protocol, route.operation.service
             caller, body = authentication.authenticate(request, asking, route, source, form, self._default_region)
             codec = CODECS[protocol]
@@ -149,6 +149,10 @@ def _form(request: Request, signed_for: str | None, source: Source) -> bytes:
     if (request.content_length or 0) > limits.MOST_TEXT:
         raise too_large(limits.MOST_TEXT)
     return BodyStream(source).read_all(limits.MOST_TEXT)
+
+
+def _plain(form: bytes, request: Request) -> bytes:
+    return compressed.plain(form, request.headers.get("content-encoding"), limits.MOST_TEXT) if form else form
 
 
 def _route(request: Request, asking: Claimant | None, form: bytes, protocol: str) -> Route:

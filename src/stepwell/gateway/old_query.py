@@ -1,8 +1,9 @@
-"""Room gateway: services whose model has left query for JSON, but which older clients still speak query to (SQS).
+"""Room gateway: services whose model has left query for JSON, but which older clients still speak query to.
 
 In: the service's model. Out: the same model as a query service, with the names of the wire that the model no longer
 tells; an action's answer and errors are rendered by them. The Door is asked under the same service and operation.
-Source: SQS API Reference, 2012-11-05, request and response examples of each action.
+Sources: SQS API Reference, 2012-11-05, request and response examples of each action; CloudWatch's model still tells
+all its names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from stepwell.base.documents import Document
 from stepwell.spec import corrections, models
 from stepwell.spec.models import ServiceModel
 
-NAMESPACES: Mapping[str, str] = {"sqs": "http://queue.amazonaws.com/doc/2012-11-05/"}
+NAMESPACES: Mapping[str, str] = {
+    "cloudwatch": "http://monitoring.amazonaws.com/doc/2010-08-01/",
+    "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
+}
 """The services, and the XML namespace of their answers."""
 
 ELEMENTS: Mapping[str, str] = {
@@ -37,8 +41,9 @@ def form_of(service: ServiceModel) -> ServiceModel | None:
     for name, operation in model["operations"].items():
         if "output" in operation:
             operation["output"]["resultWrapper"] = f"{name}Result"
-    for name, shape in model["shapes"].items():
-        _name_parts(name, shape, model["shapes"])
+    if service.name == "sqs":
+        for name, shape in model["shapes"].items():
+            _name_parts(name, shape, model["shapes"])
     return ServiceModel(service.name, model)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from stepwell.images import catalog_files, uris
-from stepwell.images.catalog_files import Lines, Missing, Version
+from stepwell.images.catalog_files import LauncherName, Lines, Missing, Version
 from stepwell.images.recipes import LOCKS, Recipe
 
 BUILT_IN = tuple(sorted(Path(__file__).parent.glob("catalog*.toml")))
@@ -34,6 +34,9 @@ _VARIABLES = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
 _NAMES = {"python": "Python"}
+
+OWN = ""
+"""The recipe of an image that an engine runs: it brings its own environment, and nothing is built."""
 
 
 class UnknownImage(Exception):
@@ -59,6 +62,7 @@ class Image:
     """Sentences for the job's log and Describe tags: the framework runs in another version than the tag says."""
     notes: tuple[str, ...]
     """Sentences for the job's log: what else differs from AWS's image."""
+    launcher: LauncherName = "process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Catalog:
     lines: tuple[Lines, ...]
     user_file: Path | None
     strict: bool
+    launcher: LauncherName = "process"
+    """What runs an image of which no line says it."""
 
     @property
     def recipes(self) -> dict[str, Recipe]:
@@ -79,6 +85,8 @@ class Catalog:
         reference = uris.parse(uri)
         if reference is None:
             raise UnknownImage(f"ClientError: {uri!r} is not an image URI ([registry/]repository[:tag]).")
+        if self._launcher(reference) == "docker":
+            return Image(uri, OWN, "", {}, (), (), "docker")
         versions = [each for lines in self.lines for each in lines.versions if each.has_repository(reference)]
         for version in versions:
             if version.has_tag(reference):
@@ -87,6 +95,10 @@ class Catalog:
             if not versions and missing.has_repository(reference):
                 raise UnknownImage(_not_to_be_had(uri, missing.text, reference, self.user_file))
         raise UnknownImage(_unknown(uri, reference, versions, self._is_foreign(reference), self.user_file))
+
+    def _launcher(self, reference: uris.Reference) -> LauncherName:
+        said = (each for lines in self.lines for each in lines.launched if each.has_repository(reference))
+        return next((each.launcher for each in said), self.launcher)
 
     def _is_foreign(self, reference: uris.Reference) -> bool:
         """An image called like one that is AWS's in AWS's accounts only."""
@@ -110,17 +122,24 @@ class Catalog:
         return Image(uri, recipe.name, version.entry, variables, substitutions, notes)
 
 
-def load(user_file: Path | None, *, strict: bool = False, accelerated: bool | None = None) -> Catalog:
+def load(
+    user_file: Path | None,
+    *,
+    strict: bool = False,
+    accelerated: bool | None = None,
+    launcher: LauncherName = "process",
+) -> Catalog:
     """The built-in catalogue, with the lines of `user_file` before it. Raises CatalogError for a broken file.
 
     `accelerated`: bring frameworks in their builds for GPUs; None: as the machine has one or not.
+    `launcher`: what runs the images of which no line says it.
     """
     has_gpu = GPU.exists() if accelerated is None else accelerated
     files = [(each, LOCKS) for each in BUILT_IN]
     if user_file is not None:
         files.insert(0, (user_file, user_file.parent))
     read = tuple(catalog_files.read(*each, accelerated=has_gpu) for each in files)
-    catalog = Catalog(read, user_file, strict)
+    catalog = Catalog(read, user_file, strict, launcher)
     recipes = catalog.recipes
     for lines, (path, _) in zip(catalog.lines, files, strict=True):
         unknown = sorted({each.recipe for each in lines.versions} - set(recipes))

@@ -1,8 +1,8 @@
 """Room images: catalogue files read and checked. In: a TOML file, ours or a user's. Out: `Lines`, typed once.
 
 Both have the same grammar: `[[image]]` with `[[image.version]]` below it, and `[recipe.<name>]`; an `[[image]]` with
-`missing` instead of versions is known and not to be had. A file that breaks the grammar raises `CatalogError` naming
-the file, the place and what was expected: a typing error must not lose an image.
+`missing` instead of versions is known and not to be had; `launcher` says what runs it. A file that breaks the grammar
+raises `CatalogError` naming the file, the place and what was expected: a typing error must not lose an image.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from stepwell.images import accounts
 from stepwell.images.recipes import Installer, Recipe
@@ -21,6 +21,9 @@ from stepwell.images.uris import Reference
 
 ALGORITHMS = ("linear-learner", "kmeans", "pca", "randomcutforest", "knn")
 """The built-in algorithms that have programs of their own, XGBoost apart."""
+
+LauncherName: TypeAlias = Literal["process", "docker"]
+"""What runs an image: an environment of this machine, or a container engine the image itself."""
 
 ENTRIES = ("script-mode", "pytorch", "tensorflow", "xgboost", *ALGORITHMS, "notebook", "python")
 """The programs an image can run of its own accord (`programs/__main__.py`)."""
@@ -85,6 +88,19 @@ class Missing:
         return _is_foreign(self.repositories, self.accounts, reference)
 
 
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """An `[[image]]` with `launcher`: what runs it, whatever the setting says."""
+
+    repositories: tuple[str, ...]
+    accounts: str
+    launcher: LauncherName
+
+    def has_repository(self, reference: Reference) -> bool:
+        """The image is this one."""
+        return _has_repository(self.repositories, self.accounts, reference)
+
+
 def _has_repository(repositories: tuple[str, ...], group: str, reference: Reference) -> bool:
     return _is_named(repositories, reference) and (not group or accounts.is_in(reference, group))
 
@@ -104,6 +120,7 @@ class Lines:
     versions: tuple[Version, ...]
     recipes: Mapping[str, Recipe]
     missing: tuple[Missing, ...] = ()
+    launched: tuple[Launched, ...] = ()
 
 
 def read(path: Path, locks: Path, *, accelerated: bool = False) -> Lines:
@@ -123,11 +140,13 @@ def read(path: Path, locks: Path, *, accelerated: bool = False) -> Lines:
     recipes = {
         name: _recipe(name, table, f"{path}: recipe.{name}", locks, accelerated) for name, table in named.items()
     }
-    return Lines(tuple(versions), recipes, missing)
+    launched = tuple(each for image in images for each in _launched(image))
+    return Lines(tuple(versions), recipes, missing, launched)
 
 
 _IMAGE_KEYS = (
     "repository", "accounts", "entry", "framework", "tag_holds", "note", "variables", "version", "missing",
+    "launcher",
 )  # fmt: skip
 _RECIPE_KEYS = ("python", "locks", "aliases", "requirements", "accelerated", "installer")
 
@@ -153,6 +172,13 @@ def _missing(image: _Table) -> list[Missing]:
     return [Missing(image.texts("repository"), _accounts(image), text)] if text else []
 
 
+def _launched(image: _Table) -> list[Launched]:
+    name = image.text("launcher", "")
+    if name and name not in get_args(LauncherName):
+        raise CatalogError(f"{image.place}.launcher: expected one of process, docker, found {name!r}.")
+    return [Launched(image.texts("repository"), _accounts(image), cast("LauncherName", name))] if name else []
+
+
 def _versions(image: _Table) -> list[Version]:
     entry = image.text("entry", "python")
     if entry not in ENTRIES:
@@ -174,7 +200,10 @@ def _versions(image: _Table) -> list[Version]:
                 note=image.text("note", ""),
             )
         )
-    if bool(found) == bool(image.text("missing", "")):
+    launcher = image.text("launcher", "")
+    if launcher == "docker" and found:
+        raise CatalogError(f"{image.place}: an image that Docker runs has no [[image.version]]: it brings its own.")
+    if not launcher and bool(found) == bool(image.text("missing", "")):
         raise CatalogError(f"{image.place}: expected at least one [[image.version]] with tag and recipe.")
     return found
 

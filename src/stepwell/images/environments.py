@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -49,6 +50,10 @@ class Environment:
         return next((self.prefix / "lib").glob("python3.*")).name
 
 
+NONE = Environment(Path(os.devnull), Path(os.devnull), Path(os.devnull), (), ())
+"""What is prepared for an image that brings its own."""
+
+
 class Environments:
     """The environments under one folder. Holds nothing in memory; any number may look at the same folder."""
 
@@ -65,10 +70,12 @@ class Environments:
 
     def find(self, recipe: str) -> Environment | None:
         """The environment of `recipe`, if it is ready."""
-        return _ready(self._folder / self._recipes[recipe].key())
+        return NONE if recipe == catalog.OWN else _ready(self._folder / self._recipes[recipe].key())
 
     def prepare(self, recipe: str, report: Report) -> Environment:
         """The environment of `recipe`, built first if need be. Raises BuildFailed; nothing half-made is left."""
+        if recipe == catalog.OWN:
+            return NONE
         found = self._recipes[recipe]
         prefix = self._folder / found.key()
         return _ready(prefix) or self._build(found, prefix, report)

@@ -22,8 +22,21 @@ Report = Callable[[str], None]
 """Takes one line for the job's log."""
 
 _UNINTERESTING = (
-    "+ ", "Activate with", "Using Python", "Requirement already satisfied", "Looking in ", "Processing ",
-)  # fmt: skip
+    "+ ",
+    "Activate with",
+    "Attempting uninstall",
+    "Collecting ",
+    "Found existing",
+    "Looking in ",
+    "Processing ",
+    "Requirement already satisfied",
+    "Successfully uninstalled",
+    "Uninstalling ",
+    "Using Python",
+    "Using cached ",
+    "WARNING: Location",
+)
+"""Lines of uv and pip that tell a user nothing, or where things lie on this machine."""
 _REMEMBERED = 600
 
 
@@ -34,7 +47,9 @@ class BuildFailed(Exception):
 def create(recipe: Recipe, prefix: Path, report: Report) -> None:
     """Make the virtual environment at `prefix` and put the recipe's packages into it. Raises BuildFailed."""
     try:
-        _uv(prefix.parent, report, "venv", "--no-project", "--python", recipe.python, str(prefix))
+        needs_pip = recipe.installer == "pip" and "pip" not in recipe.packages()
+        seed = ["--seed"] if needs_pip else []
+        _uv(prefix.parent, report, "venv", "--no-project", "--python", recipe.python, *seed, str(prefix))
     except BuildFailed as error:
         raise BuildFailed(
             f"{error} The recipe {recipe.name} needs Python {recipe.python}: install it, or run"

@@ -23,6 +23,8 @@ OUT_OF_MEMORY = (
     "instance."
 )
 NOT_UTF8 = "ClientError: The file /opt/ml/output/message is not encoded in UTF-8."
+CUSTOMER_ERROR = 2
+"""Exit code of the service's own algorithms for what the customer can mend."""
 NOT_STARTABLE = frozenset({126, 127})
 """Exit codes of a shell for a command that cannot be executed or found."""
 
@@ -105,7 +107,13 @@ def _algorithm_error(kind: Kind, host: HostEnd) -> str:
     if kind == "processing":
         return "AlgorithmError: See job logs for more information"
     ending = f", exit code: {host.exit_code}"
-    return _within(f"AlgorithmError: {host.failure}", ending)
+    # Algorithms of the service itself say whose fault it was, and exit with 2 when it was the customer's.
+    said = host.failure if _blames_client(host) else f"AlgorithmError: {host.failure}"
+    return _within(said, ending)
+
+
+def _blames_client(host: HostEnd) -> bool:
+    return host.exit_code == CUSTOMER_ERROR and host.failure.startswith("ClientError: ")
 
 
 def _within(text: str, ending: str = "") -> str:

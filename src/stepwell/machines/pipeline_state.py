@@ -225,11 +225,12 @@ def begin_turns(execution: Execution, loop: str) -> None:
         index, under_way.begun = under_way.begun, under_way.begun + 1
         for name in body.steps:
             execution.turns[child_name(name, index)] = Turn(loop, name, index)
-        under_way.busy[index] = 0
+        under_way.busy[index] = 1  # until all have arrived: the end of the first must not end the turn
         for name in body.steps:
             if not body.requirements[name]:
                 _arrive(execution, child_name(name, index))
-        if not under_way.busy.get(index, 1):
+        under_way.busy[index] -= 1
+        if not under_way.busy[index]:
             del under_way.busy[index]
 
 

@@ -21,11 +21,16 @@ from stepwell.images.catalog import Image
 from stepwell.images.environments import Environment
 from stepwell.launchers.launcher import Container, Mount
 from stepwell.machines.job_queue import Room
+from stepwell.runtime import job_hosts
 from stepwell.runtime.job_folders import OPT_ML, PYTHON, JobFolder
 
 MOST_HOSTS = 16
 """All hosts of a job run on this machine; more than these would only be in each other's way."""
 ACCELERATORS = (Path("/dev/nvidia0"), Path("/dev/neuron0"))
+TRAIN = "train"
+"""What a training image is run with (spec 03, section 2)."""
+IMAGES_OWN = frozenset({"PATH", "HOME", "LANG"})
+"""Variables that an image which an engine runs sets itself."""
 NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. "
     "Please retry using a different ML instance type."
@@ -69,6 +74,8 @@ class Run:
 
 def container(run: Run, host: str, place: JobFolder, surroundings: Surroundings) -> Container:
     """The container of `host`. Raises Refusal."""
+    if run.image.launcher == "docker":
+        return _of_image(run, host, place, surroundings)
     plan, path_entries = run.plan, layers.path_entries(run.environment)
     variables = {
         **(layout.access_variables(run.access) if plan.network else {}),
@@ -84,9 +91,44 @@ def container(run: Run, host: str, place: JobFolder, surroundings: Surroundings)
         tree=(
             *trees.below(OPT_ML, layout.tree(plan, host)),
             *trees.below(PYTHON, layers.tree(run.environment)),
+            *job_hosts.tree(plan),
         ),
-        mounts=(*_mounts(run.environment, host, place), *surroundings.mounts),
+        mounts=(
+            *_mounts(run.environment, host, place),
+            *job_hosts.mounts(plan, place.host(host)),
+            *surroundings.mounts,
+        ),
         memory_bytes=_memory(plan.group_of(host).instance_type, surroundings),
+        network=plan.network,
+        hostname=host,
+        deadline=run.deadline,
+        grace_seconds=plan.grace_seconds,
+    )
+
+
+def _of_image(run: Run, host: str, place: JobFolder, surroundings: Surroundings) -> Container:
+    """What an engine runs: the image itself, with Docker's rules for ENTRYPOINT and CMD and its own PATH."""
+    plan = run.plan
+    instance_type = plan.group_of(host).instance_type
+    variables = {
+        **(layout.access_variables(run.access) if plan.network else {}),
+        **surroundings.environment,
+        **layout.variables(plan, {}, (), run.access.region),
+    }
+    words = (TRAIN,) if ":training-job/" in plan.arn and not plan.entrypoint else ()
+    arguments = plan.arguments or words
+    if any("\0" in word for word in (*plan.entrypoint, *arguments)):
+        raise Refusal("The container's entrypoint and arguments must be texts without NUL characters.")
+    return Container(
+        folder=place.host(host),
+        image=plan.image,
+        command=(*plan.entrypoint, *arguments) if plan.entrypoint else (),
+        arguments=arguments,
+        environment=_checked({k: v for k, v in variables.items() if k not in IMAGES_OWN or k in plan.environment}),
+        tree=trees.below(OPT_ML, layout.tree(plan, host)),
+        mounts=(Mount(place.opt_ml(host), ROOT, writable=True), *surroundings.mounts),
+        memory_bytes=_memory(instance_type, surroundings),
+        cpus=surroundings.instances.find(instance_type).cpus,
         network=plan.network,
         hostname=host,
         deadline=run.deadline,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from stepwell.container.plan import Plan, Refusal
 from stepwell.machines import job as machine
 from stepwell.machines.job import Effect
+from stepwell.runtime import job_requirements
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_tools import IMAGE_PROBLEMS
 
@@ -30,7 +31,7 @@ def is_slow(look: Look, effect: Effect) -> bool:
                 look.environment = look.common.environment(look.image().recipe)
                 return look.environment is None
             case machine.Download():
-                return bool(look.plan().inputs)
+                return bool(look.plan().inputs) or job_requirements.source_of(look) is not None
             case machine.Upload():
                 return _leaves_something(look, look.plan())
             case machine.Clean() | machine.Erase():

@@ -5,12 +5,12 @@ From here on a job's end is what `machines/job_outcomes.py` and Describe need, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from stepwell.base.documents import Document
-from stepwell.container import metrics, results
+from stepwell.container import results
 from stepwell.container.plan import Plan
 from stepwell.container.training import model_artifacts
+from stepwell.images.catalog import Image
+from stepwell.images.metrics import metric_definitions
 from stepwell.launchers.launcher import Exited, Observation
 from stepwell.machines.job_outcomes import HostEnd, Verdict
 from stepwell.runtime.job_folders import JobFolder
@@ -35,39 +35,25 @@ def host_end(host: str, seen: Observation, place: JobFolder) -> HostEnd:
     )
 
 
-def members(state: Record, plan: Plan, verdict: Verdict, place: JobFolder, report: Callable[[str], None]) -> Document:
+def members(state: Record, plan: Plan, verdict: Verdict, place: JobFolder) -> Document:
     """What the containers add to the job's Describe answer."""
     match state.kind.name:
         case "processing":
             messages = [results.message(place.opt_ml(host)) or "" for host in plan.hosts]
             return {"ExitMessage": results.joined(messages)} if any(messages) else {}
-        case "training":
-            return _training(state, plan, verdict, place, report)
+        case "training" if verdict.status != "Failed":
+            artifacts = model_artifacts(state.name, state.document["OutputDataConfig"])
+            return {"ModelArtifacts": {"S3ModelArtifacts": str(artifacts)}}
+        case _:
+            return {}
 
 
-def _training(
-    state: Record, plan: Plan, verdict: Verdict, place: JobFolder, report: Callable[[str], None]
-) -> Document:
-    found: Document = {}
-    definitions = state.document["AlgorithmSpecification"].get("MetricDefinitions", [])
-    try:
-        values = metrics.final_values(definitions, [place.log(host) for host in plan.hosts])
-    except metrics.TooSlow as error:
-        report(f"No metrics are known of this job: {error}.")
-        values = []
-    if values:
-        found["FinalMetricDataList"] = values
-    if verdict.status != "Failed":
-        artifacts = model_artifacts(state.name, state.document["OutputDataConfig"])
-        found["ModelArtifacts"] = {"S3ModelArtifacts": str(artifacts)}
-    return found
-
-
-def definitions_member(document: Document, entry: str) -> Document:
+def definitions_member(document: Document, image: Image) -> Document:
     """The AlgorithmSpecification of a built-in algorithm with the service's metric definitions; else nothing."""
     algorithm = document.get("AlgorithmSpecification")
-    if entry != "xgboost" or algorithm is None or "sagemaker_program" in document.get("HyperParameters", {}):
+    if algorithm is None or "sagemaker_program" in document.get("HyperParameters", {}):
         return {}
     if algorithm.get("MetricDefinitions") or algorithm.get("ContainerEntrypoint"):
         return {}
-    return {"AlgorithmSpecification": {**algorithm, "MetricDefinitions": metrics.xgboost_definitions()}}
+    definitions = metric_definitions(image)
+    return {"AlgorithmSpecification": {**algorithm, "MetricDefinitions": definitions}} if definitions else {}

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stepwell.base import clock
-from stepwell.container import staging, tidying
+from stepwell.container import piping, staging, tidying
 from stepwell.container.layout import Access
-from stepwell.container.plan import Refusal
+from stepwell.container.plan import Plan, Refusal
+from stepwell.images.environments import Environment
 from stepwell.launchers.launcher import Absent
 from stepwell.machines.job import Downloaded, Event, Launched, Prepared, Refused
 from stepwell.machines.job_outcomes import platform_failed
-from stepwell.runtime import job_containers, job_results
+from stepwell.runtime import job_containers, job_pipes, job_requirements, job_results
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_tools import IMAGE_PROBLEMS, Tools, log_of
 from stepwell.services.registry import Site
@@ -54,7 +55,7 @@ def prepare(tools: Tools, look: Look) -> Event:
         for line in (*plan.notices, *image.substitutions, *image.notes):
             report(line)
         look.environment = look.environment or tools.environments.prepare(image.recipe, report)
-    return Prepared(image.substitutions, job_results.definitions_member(look.record.document, image.entry))
+    return Prepared(image.substitutions, job_results.definitions_member(look.record.document, image))
 
 
 def attach_logs(site: Site, transaction: Transaction, look: Look, now: float) -> None:
@@ -76,8 +77,10 @@ def download(site: Site, tools: Tools, look: Look) -> Event | None:
     roots = {host: place.opt_ml(host) for host in plan.hosts} if plan.inputs else {}
     for root in roots.values():
         tidying.remove(root)
+        tidying.remove(piping.folder(root))
     try:
-        with log_of(plan, place):
+        with log_of(plan, place) as report:
+            look.environment = job_requirements.layered(tools, look, _environment(tools, look), report)
             staging.bring(plan, roots, tools.objects(look.scope), _checkpoint(site, look))
     except staging.Interrupted:
         return None
@@ -107,18 +110,33 @@ def launch(tools: Tools, look: Look, now: float) -> Event:
     if absent:
         assert look.access is not None, "a launch without keys"
         image = look.image()
-        environment = look.environment or tools.environments.prepare(image.recipe, lambda _line: None)
+        environment = look.environment
+        if environment is None:  # another process prepared it, and died
+            environment = job_requirements.layered(tools, look, _environment(tools, look), lambda _line: None)
         run = job_containers.Run(
             plan,
             image,
             state.kind.command(image, state.document[state.kind.specification]),
             environment,
             look.access,
-            deadline=now + plan.max_runtime_seconds,
+            deadline=_deadline(plan, state.resource.created, now),
         )
         for host in absent:
             tools.launcher.launch(job_containers.container(run, host, place, tools.surroundings))
+    for host in plan.hosts:
+        job_pipes.feed(tools.launcher, place, host)
     return Launched()
+
+
+def _environment(tools: Tools, look: Look) -> Environment:
+    """The image's own environment."""
+    return look.environment or tools.environments.prepare(look.image().recipe, lambda _line: None)
+
+
+def _deadline(plan: Plan, created: float, now: float) -> float:
+    """When containers that start `now` are stopped (epoch seconds)."""
+    latest = created + plan.max_wait_seconds if plan.max_wait_seconds is not None else float("inf")
+    return min(now + plan.max_runtime_seconds, latest)
 
 
 def access(site: Site, tools: Tools, transaction: Transaction, look: Look, now: float) -> Access:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from stepwell.base import clock
 from stepwell.base.arn import Scope
 from stepwell.container import notices
+from stepwell.container.metric_scanner import Scanner
 from stepwell.container.objects import Objects
 from stepwell.container.plan import Plan, Refusal
 from stepwell.images.catalog import Catalog, StrictRefused, UnknownImage
@@ -33,6 +35,10 @@ IMAGE_PROBLEMS = (UnknownImage, StrictRefused, BuildFailed)
 class Environments(Protocol):
     """Where environments come from: images.environments.Environments."""
 
+    @property
+    def layers_folder(self) -> Path:
+        """Where packages that jobs ask for besides are kept."""
+
     def find(self, recipe: str) -> Environment | None:
         """The environment of that recipe, if it is made."""
 
@@ -51,6 +57,8 @@ class Tools:
     """S3 as the caller of that scope uses it."""
     issue: IssueAccess
     surroundings: Surroundings = field(default_factory=Surroundings)
+    scanner: Scanner = field(default_factory=Scanner)
+    """Searches logs for metrics."""
 
 
 @contextmanager

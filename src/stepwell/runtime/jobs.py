@@ -24,6 +24,7 @@ from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.job_watch import Watcher
 from stepwell.services.events import announcements
 from stepwell.services.registry import Site
+from stepwell.services.sagemaker import hyper_parameter_tuning_jobs_rows
 from stepwell.store import resources, tags, work
 from stepwell.store.database import Transaction
 from stepwell.store.work import Lease
@@ -59,6 +60,7 @@ class JobMachine:
     def close(self) -> None:
         """Stop listening. Jobs go on."""
         self._watcher.close()
+        self._tools.scanner.close()
 
     def look_at(self, held: Sequence[Lease], stopping: threading.Event) -> Sequence[Lease]:
         """Go on with these jobs as far as they get now; answers those that must be looked at alone."""
@@ -130,7 +132,7 @@ class JobMachine:
             case machine.Observe():
                 return self._observe(look)
             case machine.Upload(verdict):
-                return job_end.upload(tools, look, verdict)
+                return job_end.upload(site, tools, look, verdict)
             case machine.Finish(verdict):
                 return machine.Finished(verdict)
             case machine.Clean():
@@ -183,6 +185,7 @@ class JobMachine:
             announcements.job_changed(self._site, transaction, row, row.modified)
         if look.has_ended and not had_ended:
             self._tell_execution(transaction, arn, now)
+            hyper_parameter_tuning_jobs_rows.training_job_changed(self._site, transaction, saved, now)
         look.written(saved)
 
     def _tell(self, transaction: Transaction, look: Look, event: Event, now: float) -> None:

@@ -91,13 +91,22 @@ class Jobs:
 def _ended(context: Context, step: Step, job: Job, response: Document, now: float) -> Change | None:
     match job.outcome(response):
         case outcomes.Succeeded():
-            return Change(step.with_end("Succeeded", now, properties=response))
+            return Change(step.with_end("Succeeded", now, properties=_completed(context, job, response)))
         case outcomes.Failed(reason):
             return step_retries.failed(context, step, reason, now)
         case outcomes.Stopped():
             return Change(step.with_end("Stopped", now))
         case _:
             return None
+
+
+def _completed(context: Context, job: Job, response: Document) -> Document:
+    """The properties of a step: the Describe response, and what else this noun is asked."""
+    if job.addition is None:
+        return response
+    addition = job.addition(response)
+    answer = context.call(Request(job.service, addition.operation, addition.params))
+    return {**response, addition.member: answer[addition.member]}
 
 
 def _created(step: Step, job: Job, arn: str) -> Step:

@@ -14,6 +14,7 @@ from stepwell.base.faults import Fault
 from stepwell.spec.models import OperationModel
 
 CODES: Mapping[str, str] = {
+    "cloudwatch": "ValidationError",
     "logs": "InvalidParameterException",
     "ecr": "InvalidParameterException",
     "codebuild": "InvalidInputException",

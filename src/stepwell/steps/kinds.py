@@ -27,6 +27,16 @@ JOB_MEMBERS = frozenset({"CacheConfig", "RetryPolicies"})
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """A further question about what a step made, whose answer belongs to the step's properties."""
+
+    operation: str
+    params: Document
+    member: str
+    """Of the answer; it is called the same among the properties."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The operations behind a step, and the names of the members in which they speak of it."""
 
@@ -40,9 +50,9 @@ class Job:
     stop: str | None = None
     """The operation that ends it early; None: it is made at once and cannot be stopped."""
     describe_by_arn: bool = False
-    """It has no name that we choose: it is described by the ARN that its creation answered."""
+    """It may have no name that we choose: it is described by the ARN that its creation answered."""
     named: bool = True
-    """Its creation takes a name; the step's arguments may hold a prefix of it."""
+    """Its creation takes a name always; else it does so where the step's arguments hold a prefix of one."""
     name_length: int = 63
     role_member: str = "RoleArn"
     """Where the role stands that defaults to the pipeline's own; "" for none."""
@@ -54,6 +64,8 @@ class Job:
     """Its creation takes the tag that names the execution."""
     extend: Callable[[Document, str, str], Document] = field(default=lambda request, _arn, _token: request)
     """(request, execution ARN, derived token) -> the request with what only this noun needs."""
+    addition: Callable[[Document], Addition] | None = None
+    """Describe response of what succeeded -> what else to ask; None: the response is all."""
 
     @property
     def create(self) -> str:

@@ -5,9 +5,14 @@ Beyond these its properties hold TrainingJobSummaries, best first (spec 01, sect
 
 from __future__ import annotations
 
+from stepwell.base.documents import Document
 from stepwell.steps import forms
 from stepwell.steps.forms import Form, Models
-from stepwell.steps.kinds import JOB_MEMBERS, StepType
+from stepwell.steps.kinds import JOB_MEMBERS, Addition, Job, StepType
+from stepwell.steps.outcomes import by_status
+
+MOST_SUMMARIES = 50
+"""So many of the best training jobs a step remembers (developer guide; get_top_model_s3_uri of the SDK)."""
 
 
 def _arguments(models: Models) -> Form:
@@ -21,4 +26,32 @@ def _properties(models: Models) -> Form:
     return forms.changed(described, {"TrainingJobSummaries": summaries.members["TrainingJobSummaries"]})
 
 
-TYPE = StepType("Tuning", "unbuilt", members=JOB_MEMBERS, arguments=_arguments, properties=_properties)
+def _summaries(described: Document) -> Addition:
+    """The best training jobs of the tuning job, best first."""
+    best = described.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {})
+    order = "Ascending" if best.get("Type") == "Minimize" else "Descending"
+    params = {
+        "HyperParameterTuningJobName": described["HyperParameterTuningJobName"],
+        "SortBy": "FinalObjectiveMetricValue",
+        "SortOrder": order,
+        "MaxResults": MOST_SUMMARIES,
+    }
+    return Addition("ListTrainingJobsForHyperParameterTuningJob", params, "TrainingJobSummaries")
+
+
+TYPE = StepType(
+    "Tuning",
+    "job",
+    Job(
+        noun="HyperParameterTuningJob",
+        metadata_key="TuningJob",
+        outcome=by_status("HyperParameterTuningJobStatus"),
+        stop="StopHyperParameterTuningJob",
+        name_length=32,
+        role_member="",
+        addition=_summaries,
+    ),
+    members=JOB_MEMBERS,
+    arguments=_arguments,
+    properties=_properties,
+)

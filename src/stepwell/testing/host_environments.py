@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,10 @@ class HostEnvironments:
 
     def __init__(self) -> None:
         self._made: dict[str, Environment] = {}
+
+    @property
+    def layers_folder(self) -> Path:
+        return Path(tempfile.gettempdir()) / "stepwell-testing-layers"
 
     def find(self, recipe: str) -> Environment | None:
         return self._made.get(recipe)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stepwell.base.documents import Document
 from stepwell.gateway.body import BodyStream
-from stepwell.gateway.protocols import jsonbody, limits
+from stepwell.gateway.protocols import compressed, jsonbody, limits
 from stepwell.gateway.protocols.problem import Problem
 from stepwell.gateway.request import Request
 from stepwell.gateway.responses import Response
@@ -15,9 +15,13 @@ from stepwell.gateway.routing import Route
 from stepwell.spec.models import OperationModel, ServiceModel
 
 
-def parse(route: Route, request: Request, body: BodyStream) -> Document:  # noqa: ARG001 - all protocols' signature
+def parse(route: Route, request: Request, body: BodyStream) -> Document:
     """The JSON body. Raises Fault."""
-    return jsonbody.read(route.operation.input_shape, limits.whole(route.operation, body))
+    content = limits.whole(route.operation, body)
+    encoding = request.headers.get("content-encoding")
+    if encoding is not None:
+        content = compressed.plain(content, encoding, limits.most_bytes(route.operation))
+    return jsonbody.read(route.operation.input_shape, content)
 
 
 def render(operation: OperationModel, output: Document, request_id: str) -> Response:
