@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 CacheMode: TypeAlias = Literal["uri", "content"]
+LauncherName: TypeAlias = Literal["process", "docker"]
 IsolationName: TypeAlias = Literal["", "bubblewrap", "namespaces"]
 
 
@@ -43,6 +44,9 @@ class Settings:
     """Where the environments of images are kept (default: in the data folder). Servers may share one."""
     isolation: IsolationName = ""
     """How jobs are kept apart: bubblewrap or namespaces. Empty: the first that works."""
+    launcher: LauncherName = "process"
+    """What runs images of which no catalog line says it: environments of this machine, or a Docker-compatible engine
+    the images themselves."""
     cache: CacheMode = "uri"
     """What cached steps compare of their S3 inputs: `uri`, as AWS does, or `content`."""
     durable: bool = False
@@ -103,6 +107,8 @@ def _value(name: str, value: object, source: str) -> object:
         return int(str(value))
     if name == "cache" and value not in get_args(CacheMode):
         raise SettingsError(f"Setting 'cache' in {source} is {value!r}. Known: uri, content.")
+    if name == "launcher" and value not in get_args(LauncherName):
+        raise SettingsError(f"Setting 'launcher' in {source} is {value!r}. Known: process, docker.")
     if name == "isolation" and value not in get_args(IsolationName):
         raise SettingsError(f"Setting 'isolation' in {source} is {value!r}. Known: bubblewrap, namespaces.")
     if wanted is str and isinstance(value, str):

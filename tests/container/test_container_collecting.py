@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.container.collecting import collect
+from stepwell.container.collecting import MOST_REPORTS, collect
 from stepwell.container.plan import Location, Output, Refusal
 from stepwell.testing.folder_objects import FolderObjects
 
@@ -166,3 +166,28 @@ def test_what_nobody_may_read_is_read(root: Path, objects: FolderObjects, take: 
     inner.chmod(0)
     take(FILES)
     assert objects.keys("b") == ["keep", "res/closed/a"]
+
+
+def test_a_multitude_that_is_skipped_is_not_all_reported(root: Path, take: Take, said: list[str]) -> None:
+    for number in range(MOST_REPORTS + 50):
+        (root / "processing" / "out" / f"link-{number}").symlink_to("nowhere")
+    take(FILES)
+    assert len(said) == MOST_REPORTS + 1
+    assert said[-1] == 'Output "out": more is skipped, which is not listed.'
+
+
+def test_files_are_uploaded_while_the_tree_is_walked(root: Path, tmp_path: Path, said: list[str]) -> None:
+    """However many there are, no list of them is made."""
+    for number in range(3):
+        (root / "processing" / "out" / f"folder-{number}").mkdir()
+        (root / "processing" / "out" / f"folder-{number}" / "file").write_text("x")
+
+    class Watching(FolderObjects):
+        def put(self, bucket: str, key: str, source: Path) -> None:
+            super().put(bucket, key, source)
+            (source.parent.parent / "folder-2" / "file").unlink(missing_ok=True)
+
+    objects = Watching(tmp_path / "others")
+    objects.add("b", "keep", b"")
+    collect([FILES], [root], objects, tmp_path / "scratch", said.append)
+    assert objects.keys("b") == ["keep", "res/folder-0/file", "res/folder-1/file"]

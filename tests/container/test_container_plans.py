@@ -6,7 +6,7 @@ import pytest
 
 from stepwell.base.documents import Document
 from stepwell.container import layout, plan, processing, training
-from stepwell.container.plan import Group, Input, Location, Output, Refusal
+from stepwell.container.plan import Group, Input, Location, Output, Pipe, Refusal
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:processing-job/j"
@@ -30,7 +30,6 @@ def processing_input(**more: object) -> Document:
 
 def training_request(**more: object) -> Document:
     return {
-        "TrainingJobName": "j",
         "AlgorithmSpecification": {"TrainingImage": "python:3.11", "TrainingInputMode": "File"},
         "RoleArn": ROLE,
         "OutputDataConfig": {"S3OutputPath": "s3://b/models/"},
@@ -61,10 +60,10 @@ def test_a_processing_request_as_a_plan() -> None:
     )
     assert made.hosts == ("algo-1", "algo-2")
     assert made.inputs == (Input("data", Location("b", "in"), "/opt/ml/processing/in", sharded=True),)
-    assert made.outputs == (Output("out", "/opt/ml/processing/out", Location("b", "out")),)
+    assert made.outputs == (Output("out", "/opt/ml/processing/out", Location("b", "out"), continuous=True),)
     assert "/opt/ml/processing/out" in made.folders
     assert (made.network, made.max_runtime_seconds) == (False, 60)
-    assert made.notices == ('Output "out" is uploaded when the job ends, not continuously.',)
+    assert made.notices == ()
 
 
 def test_the_processing_config_holds_the_request_with_nulls() -> None:
@@ -134,10 +133,11 @@ def test_a_training_request_as_a_plan() -> None:
         ("test", "/opt/ml/input/data/test", False),
         ("checkpoints", "/opt/ml/checkpoints", True),
     ]
-    assert [(each.name, str(each.location), each.archive, each.even_if_failed) for each in made.outputs] == [
-        ("model", "s3://b/models/j/output/model.tar.gz", True, False),
-        ("output", "s3://b/models/j/output/output.tar.gz", True, True),
-        ("checkpoints", "s3://b/check", False, True),
+    shown = [(o.name, str(o.location), o.archive, o.even_if_failed, o.continuous) for o in made.outputs]
+    assert shown == [
+        ("model", "s3://b/models/j/output/model.tar.gz", True, False, False),
+        ("output", "s3://b/models/j/output/output.tar.gz", True, True, False),
+        ("checkpoints", "s3://b/check", False, True, True),
     ]
     assert made.files["/opt/ml/input/config/hyperparameters.json"] == {"a": "1"}
     assert made.files["/opt/ml/input/config/inputdataconfig.json"] == {
@@ -163,18 +163,74 @@ def test_an_uncompressed_model_keeps_its_files() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (channel(InputMode="Pipe"), "Pipe"),
-        (channel(CompressionType="Gzip"), "Gzip"),
+        (channel(CompressionType="Gzip"), "CompressionType Gzip can only be used with InputMode Pipe"),
+        (channel(RecordWrapperType="RecordIO"), "RecordIO can only be used with InputMode Pipe"),
+        (channel(DataSource={"S3DataSource": {"S3DataType": "Converse"}}), "S3DataType Converse, which is not built"),
         ({"ChannelName": "x", "DataSource": {"FileSystemDataSource": {}}}, "does not read from S3"),
         (
             {"ChannelName": "x", "DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile"}}},
-            "AugmentedManifestFile",
+            "S3DataType AugmentedManifestFile can only be used with InputMode Pipe",
+        ),
+        (
+            {
+                "ChannelName": "x",
+                "InputMode": "Pipe",
+                "DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile", "S3Uri": "s3://b/x"}},
+            },
+            "needs AttributeNames",
         ),
     ],
 )
 def test_what_training_cannot_do_is_said(given: Document, told: str) -> None:
     with pytest.raises(Refusal, match=told):
         training.plan("j", ARN, training_request(InputDataConfig=[given]))
+
+
+def test_tensorboard_data_goes_below_the_jobs_name() -> None:
+    made = training.plan("j", ARN, training_request(TensorBoardOutputConfig={"S3OutputPath": "s3://b/board"}))
+    assert made.outputs[-1] == Output(
+        "tensorboard", "/opt/ml/output/tensorboard", Location("b", "board/j/tensorboard-output"), continuous=True
+    )
+
+
+def test_a_channel_that_is_streamed() -> None:
+    source = {
+        "S3DataType": "AugmentedManifestFile",
+        "S3Uri": "s3://b/lines",
+        "AttributeNames": ["b-ref", "a"],
+        "S3DataDistributionType": "ShardedByS3Key",
+    }
+    given = channel(
+        InputMode="Pipe",
+        CompressionType="Gzip",
+        RecordWrapperType="RecordIO",
+        ShuffleConfig={"Seed": 3},
+        DataSource={"S3DataSource": source},
+    )
+    made = training.plan("j", ARN, training_request(InputDataConfig=[given]))
+    (wanted,) = made.inputs
+    assert (wanted.listing, wanted.sharded, wanted.attributes) == ("augmented", True, ("b-ref", "a"))
+    assert wanted.pipe == Pipe(unzipped=True, wrapped=True, seed=3)
+    assert made.files["/opt/ml/input/config/inputdataconfig.json"]["train"] == {
+        "TrainingInputMode": "Pipe",
+        "S3DistributionType": "ShardedByS3Key",
+        "RecordWrapperType": "RecordIO",
+    }
+    assert all(entry.path != "input/data/train" for entry in layout.tree(made, "algo-1"))
+
+
+def test_channels_of_instance_groups() -> None:
+    groups = [
+        {"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroupName": "lead"},
+        {"InstanceType": "ml.c5.large", "InstanceCount": 2, "InstanceGroupName": "rest"},
+    ]
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://b/x", "InstanceGroupNames": ["rest"]}
+    channels = [channel(), channel("some", DataSource={"S3DataSource": source})]
+    request = training_request(ResourceConfig={"InstanceGroups": groups}, InputDataConfig=channels)
+    made = training.plan("j", ARN, request)
+    assert [made.receivers(each) for each in made.inputs] == [("algo-1", "algo-2", "algo-3"), ("algo-2", "algo-3")]
+    folders = {host: {entry.path for entry in layout.tree(made, host)} for host in made.hosts}
+    assert ["input/data/some" in folders[host] for host in made.hosts] == [False, True, True]
 
 
 def test_instance_groups_number_their_hosts_on() -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from job_installation import Installation
+from job_installation import PATIENCE_SECONDS, ROLE, Installation
 
+from stepwell.base import clock
 from stepwell.base.documents import Document
-from stepwell.runtime.job_folders import folder
-from stepwell.runtime.job_sync import JobSync
+from stepwell.container import training
+from stepwell.runtime import job_start, job_worlds
+from stepwell.runtime.job_containers import Retention
+from stepwell.runtime.job_folders import JobFolder, folder
+from stepwell.runtime.job_sync import JobSync, upload_changes
+from stepwell.store import running_jobs
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +102,13 @@ def test_checkpoints_are_restored_and_taken_while_the_job_runs(here: Installatio
     uploads.look()
     sync(here).look()
     assert put_events(here, "points") == first
+    (known,) = (job for _stamp, job in uploads._jobs.values() if job is not None)
     let_go(here, arn)
     assert here.trained("saves")["TrainingJobStatus"] == "Failed"
-    uploads.look()
+    (known.place.opt_ml("algo-1") / "checkpoints" / "last").write_text("after the end")  # its world is kept
+    tools = here.machine._tools
+    upload_changes(known, tools.launcher, tools.objects(known.record.scope), lambda: False)
+    assert here.get("points/last") == b"3\n"
     assert here.keys("points") == ["/last", "/old", "/sub/new"]
     assert here.get("points/sub/new") == b"2\n"
     assert put_events(here, "points")["/old"] == before["/old"]
@@ -180,3 +192,118 @@ def test_hosts_find_each_other_and_listen_on_one_port(here: Installation) -> Non
     assert all(each[1] == addresses for each in said)
     assert len(set(addresses.values())) == 3
     assert all(each.startswith("127.") for each in addresses.values())
+
+
+def test_what_a_failed_job_left_is_kept_without_secrets(here: Installation) -> None:
+    variables = {"PLAIN": "1", "MY_API_KEY": "hidden-one", "DB_PASSWORD": "hidden-two"}
+    arn = here.train("broken", "echo half > /opt/ml/model/m; exit 3", Environment=variables)
+    here.trained("broken")
+    place = folder(here.site.data, arn, 1)
+    cleaned(here, arn)
+    assert (place.opt_ml("algo-1") / "model" / "m").read_text() == "half\n"
+    assert (place.opt_ml("algo-1") / "input" / "data" / "train" / "a.csv").exists()
+    text = place.world.read_text()
+    world = json.loads(text)
+    assert (world["Arn"], world["Image"], world["Hosts"]) == (arn, "python:3.11", ["algo-1"])
+    assert world["FailureReason"] == "AlgorithmError: , exit code: 3"
+    assert world["Command"][:2] == ["bash", "-c"]
+    assert (world["Environment"]["PLAIN"], world["Environment"]["FROM_THE_SERVER"]) == ("1", "yes")
+    assert "hidden" not in text
+    assert not any(name.startswith("AWS_SE") or name == "AWS_ACCESS_KEY_ID" for name in world["Environment"])
+    assert place.kept_entry.exists()
+    here.call("sagemaker", "DeleteTrainingJob", TrainingJobName="broken")
+    eventually(lambda: not place.job.exists())
+    assert not place.kept_entry.exists()
+
+
+def cleaned(here: Installation, arn: str) -> None:
+    """The job is over: nothing is left to be done for it."""
+
+    def is_over() -> bool:
+        with here.database.read() as connection:
+            return arn not in running_jobs.under_way(connection, "job")
+
+    eventually(is_over)
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    give_up = clock.monotonic() + PATIENCE_SECONDS
+    while not look():
+        assert clock.monotonic() < give_up
+        clock.sleep(0.005)
+
+
+def test_a_job_that_did_not_fail_leaves_its_log_only(here: Installation) -> None:
+    arn = here.train("fine", "echo x > /opt/ml/model/m")
+    here.trained("fine")
+    cleaned(here, arn)
+    place = folder(here.site.data, arn, 1)
+    assert [path.name for path in place.host("algo-1").iterdir()] == ["log"]
+    assert not place.is_kept
+
+
+def test_the_oldest_worlds_go_first(tmp_path: Path) -> None:
+    kept = tmp_path / "jobs" / "kept"
+    kept.mkdir(parents=True)
+    for number in range(5):
+        place = JobFolder(tmp_path / "jobs" / f"job{number}", 1)
+        place.opt_ml("algo-1").mkdir(parents=True)
+        (place.host("algo-1") / "log").write_text("said")
+        place.world.write_text("{}")
+        place.kept_entry.write_text("100")
+        os.utime(place.kept_entry, (number, number))
+
+    def left() -> list[str]:
+        places = [JobFolder(tmp_path / "jobs" / f"job{number}", 1) for number in range(5)]
+        assert all((place.host("algo-1") / "log").exists() for place in places)
+        assert [place.is_kept for place in places] == [place.opt_ml("algo-1").exists() for place in places]
+        assert [place.is_kept for place in places] == [place.kept_entry.exists() for place in places]
+        return [place.job.name for place in places if place.is_kept]
+
+    job_worlds.prune(kept, Retention(worlds=4, bytes=1000))
+    assert left() == ["job1", "job2", "job3", "job4"]
+    job_worlds.prune(kept, Retention(worlds=10, bytes=299))
+    assert left() == ["job3", "job4"]
+    job_worlds.prune(kept, Retention(worlds=0))
+    assert left() == []
+
+
+@pytest.mark.parametrize(
+    ("retention", "told"),
+    [
+        (Retention(worlds=0), ""),
+        (Retention(bytes=100), "is not kept: it has "),
+        (Retention(), "it has more than 3 files"),
+    ],
+)
+def test_a_world_beyond_the_limit_is_not_kept(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, retention: Retention, told: str
+) -> None:
+    if "files" in told:
+        monkeypatch.setattr(job_worlds, "MOST_FILES", 3)
+    tools = here.machine._tools
+    here.machine._tools = replace(tools, surroundings=replace(tools.surroundings, retention=retention))
+    try:
+        name = f"unkept-{len(told)}"
+        arn = here.train(name, "exit 1")
+        here.trained(name)
+        cleaned(here, arn)
+    finally:
+        here.machine._tools = tools
+    assert not folder(here.site.data, arn, 1).is_kept
+    assert not folder(here.site.data, arn, 1).opt_ml("algo-1").exists()
+    assert told in "".join(here.log(name, "Training"))
+
+
+@pytest.mark.parametrize(("wait", "ends"), [(None, 1100.0), (150, 1050.0), (500, 1100.0)])
+def test_a_spot_job_ends_when_its_wait_is_over(wait: int | None, ends: float) -> None:
+    """Created at 900, started at 1000, may run for 100 seconds."""
+    request = {
+        "AlgorithmSpecification": {"TrainingImage": "python:3.11", "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://data/models"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 100, **({"MaxWaitTimeInSeconds": wait} if wait else {})},
+    }
+    plan = training.plan("j", "arn:j", request)
+    assert job_start.deadline(plan, created=900.0, now=1000.0) == ends

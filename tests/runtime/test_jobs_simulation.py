@@ -258,9 +258,11 @@ def test_jobs_survive_crashes(
             assert end == "deadline"
         elif end == "deadline":
             assert asked
-        # Nothing is left but the log.
+        # Nothing is left but the log, and the world of a job that failed.
         assert not world.wakes_of(arn)
-        left = [path.name for path in folder(site.data, arn, 1).job.rglob("*") if path.is_file()]
+        place = folder(site.data, arn, 1)
+        assert not place.is_kept or final["TrainingJobStatus"] == "Failed"
+        left = [path.name for path in place.job.rglob("*") if path.is_file() and not place.is_kept]
         assert set(left) <= {"log"}
 
 

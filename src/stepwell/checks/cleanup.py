@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stepwell.checks.running import Subject
-from stepwell.definition.expressions import Tree
+from stepwell.definition.expressions import Get, Join, JsonGet, Tree
 from stepwell.definition.model import Step
-from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.problems import Problem, below, expecting, shown, suggestion
 
 FOUND_BY_ITSELF = frozenset({"Training", "Athena"})
 """Types whose outputs the service finds; for others the URIs must be given."""
@@ -36,11 +36,14 @@ def _source(source: dict[str, Tree], pointer: str, subject: Subject) -> Iterator
     name = source.get("StepName")
     if not isinstance(name, str):
         if name is not None:
-            yield Problem(below(pointer, "StepName"), "Expecting a Json String.")
+            yield Problem(
+                below(pointer, "StepName"),
+                expecting("text", name, is_expression=isinstance(name, Get | Join | JsonGet)),
+            )
         return
     target = subject.pipeline.named.get(name)
     if target is None:
-        hint = did_you_mean(name, subject.pipeline.named)
+        hint = suggestion(name, subject.pipeline.named)
         yield Problem(below(pointer, "StepName"), f"Unknown step '{shown(name)}'.{hint}")
         return
     if any(_has_network(target.arguments.get(member)) for member in _NETWORKS):

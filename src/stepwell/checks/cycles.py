@@ -9,13 +9,16 @@ from stepwell.checks.running import Subject
 from stepwell.definition.graph import Graph, Requirement, find_cycle
 from stepwell.definition.problems import Problem
 
+_ADVICE = "Each waits for the next: by DependsOn, by reading its properties, or by standing in its branch."
+
 
 def check(subject: Subject) -> Iterator[Problem]:
     """At most one problem: it names one circle, which may not be the only one."""
     circle = find_cycle(_with_loops_whole(subject))
     if circle is not None:
         pointer = subject.pipeline.named[circle[0]].pointer
-        yield Problem(pointer, f"Cycle detected in the pipeline definition: {' -> '.join(circle)}")
+        words = f"Cycle detected in the pipeline definition: {' -> '.join(circle)}"
+        yield Problem(pointer, f"{words}. {_ADVICE}")
 
 
 def _with_loops_whole(subject: Subject) -> Graph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stepwell.checks.running import Subject
-from stepwell.definition.problems import Problem, did_you_mean, shown
+from stepwell.definition.problems import Problem, shown, suggestion
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -15,7 +15,8 @@ def check(subject: Subject) -> Iterator[Problem]:
         for dependency in step.depends_on:
             target = named.get(dependency.step)
             if target is None:
-                hint = did_you_mean(dependency.step, named)
+                hint = suggestion(dependency.step, named)
                 yield Problem(dependency.pointer, f"Unknown step '{shown(dependency.step)}' in DependsOn.{hint}")
             elif target.type == "Fail":
-                yield Problem(dependency.pointer, f"{step.name} can not depends on {target.name}")
+                words = f"{step.name} can not depends on {target.name}"
+                yield Problem(dependency.pointer, f"{words}: a Fail step ends the execution, and nothing follows it.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stepwell.checks.running import Subject
 from stepwell.definition.expressions import Tree
 from stepwell.definition.model import Step
-from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.problems import Problem, below, did_you_mean, shown, suggestion
 from stepwell.steps.lineage import ENTITIES, MOST_ASSOCIATIONS, MOST_ENTITIES
 
 
@@ -57,7 +57,7 @@ def _end(end: dict[str, Tree], made: set[tuple[str, Tree]], pointer: str) -> Ite
     if not isinstance(name, str) or not isinstance(type_, str):
         return
     if type_ not in ENTITIES.values():
-        hint = did_you_mean(type_, ENTITIES.values()) or f" Known: {', '.join(ENTITIES.values())}."
+        hint = suggestion(type_, ENTITIES.values())
         yield Problem(below(pointer, "Type"), f"Unknown entity type '{shown(type_)}'.{hint}")
     elif (type_, name) not in made:
         own = [str(known) for noun, known in made if noun == type_]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from stepwell.checks.running import Subject
 from stepwell.definition.model import Pipeline, Step
 from stepwell.definition.paths import Path
-from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.problems import Problem, below, did_you_mean, shown, suggestion
 from stepwell.definition.references import Reference
 
 NOT_IN_BODIES = ("Condition", "Fail", "ForEach")
@@ -59,7 +59,7 @@ def _selected(step: Step, pipeline: Pipeline) -> Iterator[Problem]:
         return
     body = [inner.name for inner in pipeline.held.get(step.name, ())]
     if selector.field.name not in body:
-        hint = did_you_mean(selector.field.name, body) or f" Its steps: {', '.join(body)}."
+        hint = suggestion(selector.field.name, body)
         message = f"'{shown(selector.field.name)}' is no step in the body of '{step.name}'.{hint}"
         yield Problem(below(selector.pointer, "Field", "Get"), message)
 

@@ -1,6 +1,7 @@
 """Room checks: a version in a model package group has no name of its own. Spec 01, section 5 (RegisterModel).
 
-The service has no such member there; the SDK writes one only for packages outside of groups, as a prefix.
+AWS's own words for one are "Unknown Argument member". Without a group a name is a prefix, like those of jobs; the SDK
+writes one only where use_custom_job_prefix asks for it, and else neither: such a step fails when it runs.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from collections.abc import Iterator
 
 from stepwell.checks.running import Subject
 from stepwell.definition.problems import Problem, below
+from stepwell.steps.register_model import GROUP, NAME
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """One problem for each RegisterModel step with both a group and a name."""
     for step in subject.pipeline.steps:
-        if step.type != "RegisterModel" or step.arguments.get("ModelPackageName") is None:
+        if step.type != "RegisterModel" or any(step.arguments.get(member) is None for member in (GROUP, NAME)):
             continue
-        if step.arguments.get("ModelPackageGroupName") is not None:
-            message = "Unknown Argument member 'ModelPackageName': a version in a group is named by its group."
-            yield Problem(below(step.pointer, "Arguments", "ModelPackageName"), message)
+        message = f"Unknown Argument member '{NAME}': a version in a group is named by its group. Leave it out."
+        yield Problem(below(step.pointer, "Arguments", NAME), message)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from stepwell.checks.running import Subject
 from stepwell.definition.expressions import PropertyFileReference
 from stepwell.definition.model import PropertyFile, Step
-from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.problems import Problem, below, shown, suggestion
+from stepwell.steps.registry import TYPES
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -32,7 +33,7 @@ def _declared(step: Step) -> Iterator[Problem]:
 
 
 def _no_output(step: Step, file: PropertyFile, outputs: set[str]) -> str:
-    hint = did_you_mean(file.output_name, outputs)
+    hint = suggestion(file.output_name, sorted(outputs))
     found = f"step '{shown(step.name)}' has no output '{shown(file.output_name)}'."
     return f"Property file '{shown(file.name)}': {found}{hint}"
 
@@ -51,5 +52,14 @@ def _outputs(step: Step) -> set[str] | None:
 def _read(target: PropertyFileReference, pointer: str, subject: Subject) -> Iterator[Problem]:
     step = subject.pipeline.named.get(target.step)
     if step is not None and subject.pipeline.property_file(target.step, target.name) is None:
-        hint = did_you_mean(target.name, [file.name for file in step.property_files])
-        yield Problem(pointer, f"Step '{step.name}' declares no property file '{shown(target.name)}'.{hint}")
+        words = f"Step '{step.name}' declares no property file '{shown(target.name)}'."
+        yield Problem(pointer, f"{words}{_advice(step, target)}")
+
+
+def _advice(step: Step, target: PropertyFileReference) -> str:
+    """What to do about a file that is not declared."""
+    if step.type in TYPES and not TYPES[step.type].has_property_files:
+        return f" Only Processing steps declare any; a JSON file of a {step.type} step is read by its S3Uri."
+    if not step.property_files:
+        return " Its PropertyFiles must name the file and the output that holds it."
+    return suggestion(target.name, [file.name for file in step.property_files])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from stepwell.definition.model import Pipeline, Step
 from stepwell.definition.paths import NATURAL_KEYS, Part, render
-from stepwell.definition.problems import did_you_mean, shown
+from stepwell.definition.problems import shown, suggestion
 from stepwell.steps import forms
 from stepwell.steps.forms import Form, Models
 from stepwell.steps.registry import TYPES
@@ -24,16 +24,31 @@ _DECLARED: Mapping[str, Form] = {
 
 
 class PathLeadsNowhereError(Exception):
-    """Nothing can stand at a path; its text says where the way ends."""
+    """Nothing can stand at `parts`; its text says where the way ends: behind `position` parts, at `form`.
+
+    The text is made when it is asked for: not everybody who tries a path wants to know what was meant instead.
+    """
+
+    def __init__(self, parts: tuple[Part, ...], position: int, form: Form) -> None:
+        super().__init__(parts)
+        self.parts = parts
+        self.position = position
+        self.form = form
+
+    def __str__(self) -> str:
+        if not self.parts:
+            return f"it names no property of the step.{_example(self.form)}"
+        return _absent(self.parts, self.position, self.form)
 
 
 class PropertyForms:
-    """The properties of the steps of one pipeline. Forms are made when asked for, and kept by type."""
+    """The properties of the steps of one pipeline. Forms are made when asked for, and kept by type and by step."""
 
     def __init__(self, pipeline: Pipeline, models: Models) -> None:
         self._pipeline = pipeline
         self._models = models
         self._by_type: dict[str, Form] = {}
+        self._by_step: dict[str, Form] = {}
 
     def of(self, step: Step) -> Form | None:
         """The properties of `step`; None when its type is unknown or has none."""
@@ -43,9 +58,10 @@ class PropertyForms:
         if step.type not in self._by_type:
             self._by_type[step.type] = type_.property_form(self._models)
         form = self._by_type[step.type]
-        if "OutputParameters" in type_.members:
-            return forms.changed(form, {"OutputParameters": _declared(step)})
-        return self._of_loop(step, form) if step.loop is not None else form
+        has_own = "OutputParameters" in type_.members or step.loop is not None
+        if has_own and step.pointer not in self._by_step:
+            self._by_step[step.pointer] = self._of_step(step, form)
+        return self._by_step[step.pointer] if has_own else form
 
     def at(self, step: Step, parts: tuple[Part, ...]) -> Form | None:
         """What stands at `parts` of the properties of `step`; None when that cannot be known.
@@ -56,17 +72,22 @@ class PropertyForms:
         if form is None:
             return None
         if not parts:
-            raise PathLeadsNowhereError("it names no property of the step.")
+            raise PathLeadsNowhereError(parts, 0, form)
         return walk(form, parts)
 
-    def _of_loop(self, step: Step, form: Form) -> Form:
-        """Properties of a loop: those of the steps of its body, which must not be loops again."""
+    def _of_step(self, step: Step, form: Form) -> Form:
+        """Properties in which the step has a say: what it declares, or those of the steps of its body.
+
+        The latter must not be loops again.
+        """
+        if step.loop is None:
+            return forms.changed(form, {"OutputParameters": _declared(step)})
         body = {
             inner.name: forms.FREE if inner.loop is not None else self.of(inner) or forms.structure({})
             for inner in self._pipeline.held.get(step.name, ())
         }
         more = {"IterationOutputs": forms.listing(forms.structure(body))}
-        selector = step.loop.selector if step.loop is not None else None
+        selector = step.loop.selector
         if selector is None:
             return forms.changed(form, more, without=("Selected",))
         return forms.changed(form, {**more, "Selected": body.get(selector.field.name, forms.FREE)})
@@ -89,8 +110,13 @@ def walk(form: Form, parts: tuple[Part, ...]) -> Form:
             case "list", _ if isinstance(part, int) or _is_named(form.inner):
                 form = form.inner
             case _:
-                raise PathLeadsNowhereError(_absent(parts, position, form))
+                raise PathLeadsNowhereError(parts, position, form)
     return form
+
+
+def _example(form: Form) -> str:
+    first = next(iter(form.members), None)
+    return f" One is '{first}'." if first is not None else ""
 
 
 def _is_named(element: Form) -> bool:
@@ -101,6 +127,4 @@ def _absent(parts: tuple[Part, ...], position: int, form: Form) -> str:
     place = shown(render(parts[: position + 1]).lstrip("."))
     if form.kind == "list":
         return f"nothing can stand at {place}: a list is read by position, such as [0]."
-    hint = did_you_mean(str(parts[position]), form.members)
-    known = ", ".join(form.members) if 0 < len(form.members) <= 12 else ""
-    return f"nothing can stand at {place}.{hint or (f' Known: {known}.' if known else '')}"
+    return f"nothing can stand at {place}.{suggestion(str(parts[position]), form.members)}"

@@ -11,7 +11,7 @@ from stepwell.checks.running import Subject
 from stepwell.definition.expressions import PropertyFileReference
 from stepwell.definition.model import Step
 from stepwell.definition.paths import Path
-from stepwell.definition.problems import Problem, did_you_mean, shown
+from stepwell.definition.problems import Problem, shown, suggestion
 from stepwell.definition.references import Reference
 from stepwell.steps.registry import TYPES
 
@@ -54,7 +54,9 @@ def _wrong(reference: Reference, reader: Step | None, subject: Subject, paramete
         case Path("Execution", name, _):
             return _unknown("execution variable", name, VARIABLES | _own_name(reader))
         case Path(_, name, _):
-            return _unknown("experiment name", name, EXPERIMENT if subject.pipeline.experiment else ())
+            if not subject.pipeline.experiment:
+                return "The pipeline has no PipelineExperimentConfig: there is no name of an experiment to read."
+            return _unknown("experiment name", name, EXPERIMENT)
 
 
 def _own_name(reader: Step | None) -> frozenset[str]:
@@ -75,4 +77,4 @@ def _wrong_step(name: str, reader: Step | None, named: Mapping[str, Step]) -> st
 
 
 def _unknown(noun: str, name: str, known: Collection[str]) -> str | None:
-    return None if name in known else f"Unknown {noun} '{shown(name)}'.{did_you_mean(name, sorted(known))}"
+    return None if name in known else f"Unknown {noun} '{shown(name)}'.{suggestion(name, sorted(known))}"

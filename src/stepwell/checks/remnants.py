@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from stepwell.checks.running import Subject
+from stepwell.definition.conditions import operands
 from stepwell.definition.expressions import Get, Join, JsonGet, Operand, Tree
 from stepwell.definition.model import Step
 from stepwell.definition.paths import ROOTS
@@ -18,17 +19,15 @@ from stepwell.definition.problems import Problem, below, shown
 
 _OBJECT = re.compile(r"<sagemaker\.[\w.]+(?: object)? at 0x[0-9a-fA-F]+>")
 _VARIABLE = re.compile(
-    r"\b(?:Parameter(?:String|Integer|Float|Boolean)\(name=|ExecutionVariable\(|Properties\(|JsonGet\(step_name=|"
-    r"Join\(on=|PropertyFile\(name=)"
+    r"\b(?:Parameter(?:String|Integer|Float|Boolean)\(name=|ExecutionVariable\(|Properties(?:List|Map)?\(|"
+    r"JsonGet\(step_name=|Join\(on=|PropertyFile\(name=)"
 )
 _ROOTS = rf"(?:{'|'.join(ROOTS)})"
 _EXPRESSION = re.compile(rf"\{{\s*'(?:Get'\s*:\s*'{_ROOTS}\.|Std:(?:Join|JsonGet)'\s*:)")
-_WHOLE_EXPRESSION = re.compile(
-    rf'\s*\{{\s*"(?:Get"\s*:\s*"{_ROOTS}\.[^"]*"|Std:(?:Join|JsonGet)"\s*:.*)\s*\}}\s*', re.DOTALL
-)
+_WHOLE_GET = re.compile(rf'\s*\{{\s*"Get"\s*:\s*"{_ROOTS}\.[^"]*"\s*\}}\s*')
+_FUNCTION = re.compile(r'\s*\{\s*"Std:(?:Join|JsonGet)"\s*:')
+"""The beginning of one; where it ends is looked up in the text, as a pattern would try every place."""
 _DOLLAR = re.compile(r"\$\{(?P<path>(?:Parameters|Steps|Execution)\.[^{}]{1,200})\}")
-
-_INSTEAD = 'write {"Get": "..."} as the value, or join texts with {"Std:Join": {"On": "", "Values": [...]}}'
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -38,6 +37,9 @@ def check(subject: Subject) -> Iterator[Problem]:
         for pointer, trees in _trees(step):
             if _any_suspicious(dict(trees)):
                 yield from _children(trees, pointer, names)
+        for pointer, operand in _operands(step):
+            yield from _tree(operand, pointer, names)
+    yield from _children(subject.pipeline.experiment or {}, "/PipelineExperimentConfig", names)
 
 
 def _trees(step: Step) -> Iterator[tuple[str, Mapping[str, Tree]]]:
@@ -45,11 +47,22 @@ def _trees(step: Step) -> Iterator[tuple[str, Mapping[str, Tree]]]:
     yield step.pointer, step.extra
 
 
+def _operands(step: Step) -> Iterator[tuple[str, Operand]]:
+    """What conditions compare, and what a loop goes through."""
+    inside = below(step.pointer, "Arguments")
+    for index, condition in enumerate(step.conditions):
+        yield from operands(condition, below(inside, "Conditions", index))
+    items = step.loop.items if step.loop is not None else ()
+    for index, item in enumerate(items if isinstance(items, tuple) else ()):
+        yield below(inside, "IterableItems", index), item
+
+
 def _children(trees: Mapping[str, Tree], pointer: str, names: frozenset[str]) -> Iterator[Problem]:
     for key, child in trees.items():
         wrong = _wrong(key, names)
         if wrong:
-            yield Problem(below(pointer, key), f"The key '{shown(key)}' {wrong}; keys cannot be expressions.")
+            message = f"The key '{shown(key)}' {wrong}; keys cannot be expressions: write the name itself."
+            yield Problem(below(pointer, key), message)
         yield from _tree(child, below(pointer, key), names)
 
 
@@ -58,7 +71,7 @@ def _tree(tree: Tree, pointer: str, names: frozenset[str]) -> Iterator[Problem]:
         case str():
             wrong = _wrong(tree, names)
             if wrong:
-                yield Problem(pointer, f"The text '{shown(tree)}' {wrong}: {_INSTEAD}.")
+                yield Problem(pointer, f"The text '{shown(tree)}' {wrong}: {_instead(tree, names)}.")
         case Join(_, values):
             for index, value in enumerate(values):
                 yield from _tree(value, below(pointer, "Std:Join", "Values", index), names)
@@ -82,11 +95,32 @@ def _wrong(text: str, names: frozenset[str]) -> str | None:
         return None
     if _OBJECT.search(text) or _VARIABLE.search(text):
         return "is the Python representation of a pipeline variable, not its value"
-    if _EXPRESSION.search(text) or _WHOLE_EXPRESSION.fullmatch(text):
+    if _EXPRESSION.search(text) or _is_expression(text):
         return "is an expression written as text, and would be taken literally"
     if (found := _DOLLAR.search(text)) is not None:
         return f"holds '${{{shown(found['path'])}}}', which is never interpolated"
-    return _path(text, names)
+    if (property_ := _property(text, names)) is not None:
+        return f"names a property of step '{property_['step']}', but is a text"
+    return None
+
+
+def _instead(text: str, names: frozenset[str]) -> str:
+    """What to write in the place of `text`, of which _wrong has something to say."""
+    path = "..."
+    if (property_ := _property(text, names)) is not None:
+        path = shown(f"Steps.{property_['step']}.{property_['path']}")
+    elif (found := _DOLLAR.search(text)) is not None:
+        path = shown(found["path"])
+    get = f'{{"Get": "{path}"}}'
+    return (
+        f"give the variable itself, as {get}, or put texts together with Join, "
+        f'as {{"Std:Join": {{"On": "", "Values": ["...", {get}]}}}}'
+    )
+
+
+def _is_expression(text: str) -> bool:
+    """Whether all of `text` is the JSON of an expression."""
+    return bool(_WHOLE_GET.fullmatch(text) or (_FUNCTION.match(text) and text.rstrip().endswith("}")))
 
 
 def _any_suspicious(tree: Tree | tuple[Operand, ...]) -> bool:
@@ -111,11 +145,10 @@ def _suspicious(text: str) -> bool:
     return "{" in text or "(" in text or "<" in text or ".properties." in text
 
 
-_PATH = re.compile(r"(?:Steps\.)?(?P<step>[A-Za-z0-9\-_]{1,64})\.properties\.[A-Z][\w.\[\]']*")
+_PROPERTY = re.compile(r"(?:Steps\.)?(?P<step>[A-Za-z0-9\-_]{1,64})\.properties\.(?P<path>[A-Z][\w.\[\]']*)")
 
 
-def _path(text: str, names: frozenset[str]) -> str | None:
-    found = _PATH.fullmatch(text) if ".properties." in text else None
-    if found is None or found["step"] not in names:
-        return None
-    return f"names a property of step '{found['step']}', but is a text"
+def _property(text: str, names: frozenset[str]) -> re.Match[str] | None:
+    """The step and the property that `text` names as Python code would, when there is that step."""
+    found = _PROPERTY.fullmatch(text) if ".properties." in text else None
+    return found if found is not None and found["step"] in names else None

@@ -48,8 +48,8 @@ PER_RULE = 50
 Check: TypeAlias = Callable[[Subject], Iterable[Problem]]
 
 
-def _found() -> dict[str, Check]:
-    """Rule name -> its function."""
+def rules() -> dict[str, Check]:
+    """The name of each rule -> its function."""
     modules = (importlib.import_module(f"{checks.__name__}.{found.name}") for found in _files())
     return {module.__name__: module.check for module in modules if hasattr(module, "check")}
 
@@ -61,24 +61,24 @@ def _files() -> list[pkgutil.ModuleInfo]:
 def run(pipeline: Pipeline, models: Models) -> list[Problem]:
     """The problems of `pipeline` in the order of the definition; empty when it may be stored."""
     subject = Subject(pipeline, models)
-    found = {problem for check in _found().values() for problem in itertools.islice(check(subject), PER_RULE)}
+    found = {problem for check in rules().values() for problem in itertools.islice(check(subject), PER_RULE)}
     return sorted(found, key=_place)
 
 
 def findings(text: str, models: Models) -> tuple[Pipeline, list[Problem]]:
     """What can be read of `text`, and everything that is wrong with it: its structure, and what the rules say.
 
-    Rules are not heard about a place that could not be read, which would only repeat it in other words.
-    Raises DefinitionError for what is no JSON, or too long.
+    Rules are not heard about a place that could not be read, or is missing, which would only repeat it in other
+    words, nor about what is around it up to its step. Raises DefinitionError for what is no JSON, or too long.
     """
     pipeline, unread = read(text)
     steps = {step.pointer for step in pipeline.steps}
-    places = {problem.pointer for problem in unread}
-    around = {place for pointer in places for place in _up(pointer, steps)}
+    places = {problem.place for problem in unread}
+    around = {place for unreadable in places for place in _up(unreadable, steps)}
     ruled = (
         problem
         for problem in run(pipeline, models)
-        if problem.pointer not in around and places.isdisjoint(_up(problem.pointer, ()))
+        if problem.place not in around and places.isdisjoint(_up(problem.place, ()))
     )
     return pipeline, sorted({*unread, *ruled}, key=_place)
 

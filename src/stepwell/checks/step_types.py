@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from stepwell.checks.arguments import not_among
 from stepwell.checks.running import Subject
 from stepwell.definition.model import Step
-from stepwell.definition.problems import Problem, below, did_you_mean, shown
+from stepwell.definition.parse_steps import COMMON
+from stepwell.definition.problems import Problem, below, missing, shown, suggestion
 from stepwell.steps.kinds import StepType
 from stepwell.steps.registry import TYPES
 
@@ -28,14 +29,13 @@ def check(subject: Subject) -> Iterator[Problem]:
 def _unknown_type(name: str) -> str:
     if name in UNPUBLISHED:
         return f"Steps of type '{name}' are not supported: AWS has not published their arguments."
-    hint = did_you_mean(name, TYPES) or f" Known: {', '.join(sorted(TYPES))}."
-    return f"Unknown step type '{shown(name)}'.{hint}"
+    return f"Unknown step type '{shown(name)}'.{suggestion(name, sorted(TYPES), most=len(TYPES))}"
 
 
 def _unknown_members(step: Step, type_: StepType) -> Iterator[Problem]:
     for member in _members(step):
         if member not in type_.members:
-            hint = did_you_mean(member, type_.members)
+            hint = suggestion(member, sorted(COMMON | type_.members))
             message = f"Unknown member '{shown(member)}' of a step of type {type_.name}.{hint}"
             yield Problem(below(step.pointer, member), message)
     if step.property_files and not type_.has_property_files:
@@ -53,7 +53,7 @@ def _members(step: Step) -> Iterator[str]:
 def _wrong_members(step: Step, type_: StepType) -> Iterator[Problem]:
     for member in type_.required:
         if step.extra.get(member) is None:
-            yield Problem(step.pointer, f"Missing required member '{member}'")
+            yield missing(step.pointer, member)
     for member, allowed in type_.enums.items():
         value = step.extra.get(member)
         if isinstance(value, str) and value not in allowed:

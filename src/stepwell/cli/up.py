@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", help="region that `stepwell env` names (default us-east-1)")
     parser.add_argument("--account", help="AWS account to be (default 123456789012)")
     parser.add_argument("--images", help="file with image catalog lines of your own")
+    parser.add_argument("--launcher", help="what runs images: process (the default) or docker")
     parser.add_argument("--cache", help="what cached steps compare of their inputs: uri (as AWS) or content")
     parser.add_argument("--isolation", help="how jobs are kept apart: bubblewrap or namespaces")
     parser.add_argument("--cpus", type=int, help="processors that jobs may claim together (default: all)")

@@ -11,7 +11,7 @@ import gzip
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,13 @@ from stepwell.container.plan import Output, Refusal
 
 COMPRESSION = 1
 """gzip level: models hardly shrink further, and level 1 is three times as fast as the usual 6."""
+
+MOST_REPORTS = 100
+"""Of so many files of an output it is said that they are left out."""
+SHOWN = 200
+"""Characters that are shown of a path that is too long."""
+LONGEST_PATH = 4095
+"""Bytes of a path that can be opened (PATH_MAX of Linux without the end)."""
 
 Report = Callable[[str], None]
 
@@ -39,10 +46,10 @@ def collect(
 ) -> None:
     """Upload `outputs` from every host's tree; `scratch` is a folder for archives. Raises Refusal."""
     for output in outputs:
-        found = [each for root in roots for each in _found(root, output, report)]
+        found = (each for root in roots for each in _found(root, output, report))
         try:
             if output.archive:
-                _upload_archive(output, found, objects, scratch)
+                _upload_archive(output, list(found), objects, scratch)
             else:
                 _upload_files(output, found, objects)
         except StorageRefused as error:
@@ -51,12 +58,28 @@ def collect(
             ) from error
 
 
-def _found(root: Path, output: Output, report: Report) -> list[Found]:
+def _found(root: Path, output: Output, report: Report) -> Iterator[Found]:
     source = below(root, output.source)
     if not _is_plain_folder(root, source):
         report(f'Output "{output.name}": {output.source} is not a directory; nothing is uploaded from it.')
-        return []
-    return list(walk(source, lambda relative, why: report(f'Output "{output.name}": skipped {relative}: {why}.')))
+        return
+    yield from walk(source, _Skipped(output.name, report))
+
+
+@dataclass(slots=True)
+class _Skipped:
+    """Reports what is left out, but not without end: a job may leave a million links."""
+
+    output: str
+    report: Report
+    left: int = MOST_REPORTS
+
+    def __call__(self, relative: str, why: str) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            self.report(f'Output "{self.output}": skipped {relative}: {why}.')
+        elif self.left == -1:
+            self.report(f'Output "{self.output}": more is skipped, which is not listed.')
 
 
 def _is_plain_folder(root: Path, source: Path) -> bool:
@@ -81,7 +104,9 @@ def walk(folder: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:
         inner = []
         for entry in entries:
             relative = prefix + entry.name
-            if entry.is_symlink():
+            if len(os.fsencode(entry.path)) > LONGEST_PATH:
+                skipped(f"{relative[:SHOWN]}…", "its path is too long")
+            elif entry.is_symlink():
                 skipped(relative, "it is a symbolic link")
             elif entry.is_dir(follow_symlinks=False):
                 inner.append((Path(entry.path), f"{relative}/"))
@@ -99,7 +124,7 @@ def _make_readable(path: Path, mode: int) -> None:
         path.chmod(mode)
 
 
-def _upload_files(output: Output, found: Sequence[Found], objects: Objects) -> None:
+def _upload_files(output: Output, found: Iterable[Found], objects: Objects) -> None:
     for each in found:
         if each.is_folder:
             continue

@@ -33,7 +33,8 @@ def tree(plan: Plan, host: str) -> Tree:
     """The /opt/ml of `host` without its input data. Raises Refusal."""
     where = next(iter(plan.files)).rpartition("/")[0] if plan.files else f"{ROOT}/config"
     files = {**plan.files, f"{where}/resourceconfig.json": resource_config(plan, host)}
-    folders = (*plan.folders, *(each.target for each in plan.inputs))
+    targets = [each.target for each in plan.inputs if each.pipe is None and host in plan.receivers(each)]
+    folders = (*plan.folders, *targets)
     return (
         *(Entry(_inside(path)) for path in folders),
         *(Entry(_inside(path), "file", json.dumps(document).encode()) for path, document in files.items()),

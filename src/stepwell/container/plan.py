@@ -36,17 +36,35 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Pipe:
+    """How an input is streamed: through the named pipes `<target>_0`, `<target>_1`, …, one for each epoch."""
+
+    unzipped: bool = False
+    """Every object is gzip data, which is streamed without it."""
+    wrapped: bool = False
+    """Every object, or attribute of an augmented manifest, becomes one RecordIO record."""
+    seed: int | None = None
+    """Every epoch has an order of its own that follows from it; None: the order of the listing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
-    """Data that must lie at `target` before the container starts."""
+    """Data that must lie at `target` before the container starts, or is streamed while it runs."""
 
     name: str
     location: Location
     target: str
-    listing: Literal["prefix", "manifest"] = "prefix"
+    listing: Literal["prefix", "manifest", "augmented"] = "prefix"
     sharded: bool = False
     """Every host gets a share of the objects instead of all."""
     optional: bool = False
     """Nothing there is fine: checkpoints of a first run."""
+    groups: tuple[str, ...] = ()
+    """The groups of hosts that get it; none: all."""
+    pipe: Pipe | None = None
+    """None: as files."""
+    attributes: tuple[str, ...] = ()
+    """What is streamed of every line of an augmented manifest, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,8 @@ class Output:
     """As one tar.gz."""
     even_if_failed: bool = True
     even_if_empty: bool = False
+    continuous: bool = False
+    """Its files are taken while the job runs as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +116,18 @@ class Plan:
     """Between SIGTERM and SIGKILL when the job is stopped."""
     notices: tuple[str, ...] = ()
     """What the job's log should say first."""
+    max_wait_seconds: int | None = None
+    """From its creation to its end at most (managed spot training); None: however long it waits."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
         return tuple(host for group in self.groups for host in group.hosts)
+
+    def receivers(self, wanted: Input) -> tuple[str, ...]:
+        """The hosts that get `wanted`."""
+        return tuple(
+            host for each in self.groups if not wanted.groups or each.name in wanted.groups for host in each.hosts
+        )
 
     def group_of(self, host: str) -> Group:
         """The group that `host` is in."""

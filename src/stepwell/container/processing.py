@@ -35,7 +35,6 @@ def plan(name: str, arn: str, request: Document) -> Plan:
         network=not request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
         max_runtime_seconds=request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS),
         grace_seconds=GRACE_SECONDS,
-        notices=_notices(outputs),
     )
 
 
@@ -104,15 +103,15 @@ def _output(given: Document) -> Output:
     name, target = given["OutputName"], given.get("S3Output")
     if target is None:
         raise Refusal(f'Output "{name}" has no S3Output; outputs to a feature store are not built yet.')
-    return Output(name, _local_path(name, target.get("LocalPath", "")), location(target["S3Uri"]))
+    return Output(
+        name,
+        _local_path(name, target.get("LocalPath", "")),
+        location(target["S3Uri"]),
+        continuous=target.get("S3UploadMode") == "Continuous",
+    )
 
 
 def _local_path(name: str, path: str) -> str:
     if not is_local_path(path):
         raise Refusal(f'The LocalPath "{path}" of "{name}" must lie below {FOLDER}.')
     return path
-
-
-def _notices(outputs: list[Document]) -> tuple[str, ...]:
-    continuous = [o["OutputName"] for o in outputs if o.get("S3Output", {}).get("S3UploadMode") == "Continuous"]
-    return tuple(f'Output "{name}" is uploaded when the job ends, not continuously.' for name in continuous)

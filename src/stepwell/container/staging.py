@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from stepwell.container import placement
+from stepwell.container import piping, placement
 from stepwell.container.objects import Objects, StorageRefused, StoredObject
 from stepwell.container.placement import Placement, below
-from stepwell.container.plan import Input, Location, Plan, Refusal, location
+from stepwell.container.plan import Input, Location, Pipe, Plan, Refusal, location
 
 SIDE_BY_SIDE = 4
 FEW = 8
@@ -33,21 +33,60 @@ Checkpoint = Callable[[], None]
 def bring(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
     """Bring the inputs of every host below its /opt/ml, in `roots` by host. Raises Refusal, Interrupted."""
     for wanted in plan.inputs:
-        for root in roots.values():
+        for root in _targets(wanted, plan, roots) if wanted.pipe is None else ():
             below(root, wanted.target).mkdir(parents=True, exist_ok=True)
     for wanted in plan.inputs:
         _bring(wanted, plan, roots, objects, checkpoint)
 
 
+def _targets(wanted: Input, plan: Plan, roots: dict[str, Path]) -> list[Path]:
+    return [roots[host] for host in plan.receivers(wanted)]
+
+
 def _bring(wanted: Input, plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
+    targets = _targets(wanted, plan, roots)
     try:
+        if wanted.pipe is not None:
+            _pipe(wanted, wanted.pipe, _records(wanted, plan, objects), targets, objects, checkpoint)
+            return
         placements = _placements(wanted, plan, objects)
-        for index, root in enumerate(roots.values()):
+        for index, root in enumerate(targets):
             # With fewer objects than hosts some get none, as on AWS.
-            mine = placement.share(placements, index, len(roots)) if wanted.sharded else placements
+            mine = placement.share(placements, index, len(targets)) if wanted.sharded else placements
             _copy(mine, below(root, wanted.target), objects, checkpoint)
     except StorageRefused as error:
         raise _download_failed(wanted, plan, error.code, error.message) from error
+
+
+def _pipe(
+    wanted: Input,
+    pipe: Pipe,
+    records: Sequence[piping.Record],
+    targets: Sequence[Path],
+    objects: Objects,
+    checkpoint: Checkpoint,
+) -> None:
+    def place(item: StoredObject, target: Path) -> None:
+        checkpoint()
+        objects.place(item, target)
+
+    for index, root in enumerate(targets):
+        mine = records[index :: len(targets)] if wanted.sharded else records
+        piping.lay_out(wanted, pipe, mine, root, place)
+
+
+def _records(wanted: Input, plan: Plan, objects: Objects) -> list[piping.Record]:
+    if wanted.listing != "augmented":
+        return [(each.item,) for each in _placements(wanted, plan, objects) if not each.is_folder]
+
+    def find(uri: str) -> StoredObject:
+        item = _exactly(location(uri), objects)
+        if item is None:
+            raise Refusal(f"Data download failed:The augmented manifest names {uri}, which does not exist.")
+        return item
+
+    listing = _listing(wanted, plan, objects)
+    return list(piping.augmented(objects.read(listing), wanted.attributes, wanted.location, find))
 
 
 def _placements(wanted: Input, plan: Plan, objects: Objects) -> list[Placement]:
@@ -61,11 +100,7 @@ def _placements(wanted: Input, plan: Plan, objects: Objects) -> list[Placement]:
 
 
 def _manifest_entries(wanted: Input, plan: Plan, objects: Objects) -> Iterator[tuple[str, StoredObject]]:
-    listing = _exactly(wanted.location, objects)
-    if listing is None:
-        raise _download_failed(wanted, plan, "NoSuchKey", "")
-    if listing.size > MANIFEST_LIMIT:
-        raise Refusal(f"Data download failed:The manifest {wanted.location} is larger than 64 MiB.")
+    listing = _listing(wanted, plan, objects)
     prefix, suffixes = placement.manifest(objects.read(listing), wanted.location)
     for suffix in suffixes:
         where = location(prefix + suffix)
@@ -73,6 +108,16 @@ def _manifest_entries(wanted: Input, plan: Plan, objects: Objects) -> Iterator[t
         if item is None:
             raise Refusal(f"Data download failed:The manifest names {where}, which does not exist.")
         yield suffix, item
+
+
+def _listing(wanted: Input, plan: Plan, objects: Objects) -> StoredObject:
+    """The manifest itself, which may be read. Raises Refusal."""
+    found = _exactly(wanted.location, objects)
+    if found is None:
+        raise _download_failed(wanted, plan, "NoSuchKey", "")
+    if found.size > MANIFEST_LIMIT:
+        raise Refusal(f"Data download failed:The manifest {wanted.location} is larger than 64 MiB.")
+    return found
 
 
 def _exactly(where: Location, objects: Objects) -> StoredObject | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepwell.definition.json_text import JSON
-from stepwell.definition.problems import below, shown
+from stepwell.definition.problems import below, described, missing, shown
 from stepwell.definition.reading import Reading
 
 _MINUTE = 60
@@ -56,7 +56,7 @@ def parse_cache(value: JSON, pointer: str, reading: Reading) -> CacheConfig | No
     enabled = reading.required(document, "Enabled", pointer)
     if not isinstance(enabled, bool):
         if enabled is not None:
-            reading.refuse(below(pointer, "Enabled"), "Expecting a Json Boolean.")
+            reading.refuse(below(pointer, "Enabled"), f"Expecting true or false. Found {described(enabled)}.")
         return None
     return CacheConfig(enabled, _age(document, pointer, reading) if enabled else None)
 
@@ -70,7 +70,10 @@ def seconds_of(duration: str) -> int | None:
 
 
 def _age(document: dict[str, JSON], pointer: str, reading: Reading) -> int | None:
-    text = reading.required_text(document, "ExpireAfter", pointer)
+    if document.get("ExpireAfter") is None:
+        reading.problems.append(missing(pointer, "ExpireAfter", f": where caching is on, an age {_EXAMPLES}."))
+        return None
+    text = reading.text(document["ExpireAfter"], below(pointer, "ExpireAfter"))
     seconds = seconds_of(text)
     if text and seconds is None:
         message = f"'{shown(text)}' is no ISO 8601 duration above zero, {_EXAMPLES}."

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from stepwell.definition.expressions import Operand, Scalar, parse_operand
 from stepwell.definition.json_text import JSON
-from stepwell.definition.problems import below, did_you_mean, shown
+from stepwell.definition.problems import below, missing, shown, suggestion
 from stepwell.definition.reading import Reading
 from stepwell.definition.resolve import ResolutionError, Values, as_text, resolve_operand
 
@@ -96,8 +96,8 @@ def parse_condition(value: JSON, pointer: str, reading: Reading) -> Condition | 
         case "":
             return None
         case unknown:
-            hint = did_you_mean(unknown, _TYPES) or f" Known: {', '.join(_TYPES)}."
-            reading.refuse(below(pointer, "Type"), f"Unknown condition type '{shown(unknown)}'.{hint}")
+            words = f"Unknown condition type '{shown(unknown)}'.{suggestion(unknown, _TYPES)}"
+            reading.refuse(below(pointer, "Type"), words)
             return None
 
 
@@ -111,7 +111,7 @@ def _in(document: dict[str, JSON], pointer: str, reading: Reading, negated: bool
     """The SDK writes QueryValue and Values; AWS's schema calls them Value and In."""
     query, values = ("Value", "In") if "In" in document else ("QueryValue", "Values")
     reading.only(document, ("Type", query, values), pointer, "Condition")
-    items = reading.array(document.get(values), below(pointer, values))
+    items = reading.required_array(document, values, pointer)
     operands = (parse_operand(item, below(pointer, values, index), reading) for index, item in enumerate(items))
     return In(_operand(document, query, pointer, reading), tuple(operands), negated, (query, values))
 
@@ -127,7 +127,7 @@ def _not(document: dict[str, JSON], pointer: str, reading: Reading) -> Not | Non
 
 def _operand(document: dict[str, JSON], member: str, pointer: str, reading: Reading) -> Operand:
     if member not in document:
-        reading.refuse(pointer, f"Missing required member '{member}'")
+        reading.problems.append(missing(pointer, member))
         return None
     return parse_operand(document[member], below(pointer, member), reading)
 

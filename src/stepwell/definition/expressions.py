@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from stepwell.definition.json_text import JSON
 from stepwell.definition.paths import Part, Path, PathError, parse_json_path, parse_path
-from stepwell.definition.problems import below, shown
+from stepwell.definition.problems import below, expecting_scalar, shown
 from stepwell.definition.reading import Reading
 
 Scalar: TypeAlias = bool | int | float | str | None
@@ -83,7 +83,7 @@ def parse_operand(value: JSON, pointer: str, reading: Reading) -> Operand:
     """A scalar or an expression; a list or any other object is refused."""
     tree = parse_tree(value, pointer, reading)
     if isinstance(tree, list | dict):
-        reading.refuse(pointer, "Expecting a scalar value or an expression.")
+        reading.refuse(pointer, expecting_scalar(value))
         return None
     return tree
 
@@ -91,8 +91,10 @@ def parse_operand(value: JSON, pointer: str, reading: Reading) -> Operand:
 def parse_join(value: JSON, pointer: str, reading: Reading) -> Join:
     """The body of a Std:Join: On (default: nothing between) and Values."""
     body = reading.mapping(value, pointer)
+    if body is not value:
+        return Join("", ())
     reading.only(body, ("On", "Values"), pointer, "Std:Join")
-    values = reading.array(body.get("Values"), below(pointer, "Values"))
+    values = reading.required_array(body, "Values", pointer)
     operands = tuple(
         parse_operand(operand, below(pointer, "Values", index), reading) for index, operand in enumerate(values)
     )

@@ -22,11 +22,15 @@ MAXIMUM_DEPTH = 200
 
 def load(text: str) -> JSON:
     """The JSON value of `text`. Raises DefinitionError for what is no JSON, or is no text we could store."""
+    if text.startswith("\ufeff"):
+        raise _malformed("Malformed JSON: it begins with a byte order mark; write it as UTF-8 without one.")
     try:
         value: JSON = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno} (character {error.pos})"
-        raise _malformed(f"Malformed JSON: {error.msg} at {where}.") from error
+        is_python = text[error.pos : error.pos + 1] in _PYTHON
+        advice = " Python's str() does not write JSON; json.dumps does." if is_python else ""
+        raise _malformed(f"Malformed JSON: {error.msg} at {where}.{advice}") from error
     except RecursionError as error:
         raise _malformed(_TOO_DEEP) from error
     except ValueError as error:
@@ -37,6 +41,9 @@ def load(text: str) -> JSON:
         raise _malformed("Malformed JSON: a string holds half of a UTF-16 surrogate pair.")
     return value
 
+
+_PYTHON = ("'", "T", "F", "N")
+"""What a value begins with that Python wrote: a string, True, False or None."""
 
 _TOO_DEEP = f"Malformed JSON: nested deeper than {MAXIMUM_DEPTH} levels."
 

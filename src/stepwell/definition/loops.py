@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from stepwell.definition.expressions import Expression, Get, Operand, Tree, parse_operand, parse_tree
 from stepwell.definition.json_text import JSON
 from stepwell.definition.paths import Path
-from stepwell.definition.problems import below, did_you_mean, shown
+from stepwell.definition.problems import below, described, shown, suggestion
 from stepwell.definition.reading import Reading
 
 Pick: TypeAlias = Literal["MaxBy", "MinBy"]
@@ -98,7 +98,7 @@ def _concurrency(document: dict[str, JSON], pointer: str, reading: Reading) -> i
     given = reading.required(document, "MaxConcurrency", pointer)
     if given is None or (isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= MOST_AT_ONCE):
         return given if isinstance(given, int) else None
-    message = f"Expecting a whole number from 1 to {MOST_AT_ONCE}, but found '{shown(given)}'."
+    message = f"Expecting a whole number from 1 to {MOST_AT_ONCE}, but found {described(given)}."
     reading.refuse(below(pointer, "MaxConcurrency"), message)
     return None
 
@@ -114,8 +114,7 @@ def _selector(value: JSON, pointer: str, reading: Reading) -> Selector | None:
     field = parse_tree(reading.required(document, "Field", pointer), below(pointer, "Field"), reading)
     if pick not in _PICKS:
         if pick:
-            hint = did_you_mean(pick, _PICKS) or f" Known: {', '.join(_PICKS)}."
-            reading.refuse(below(pointer, "Pick"), f"Unknown pick '{shown(pick)}'.{hint}")
+            reading.refuse(below(pointer, "Pick"), f"Unknown pick '{shown(pick)}'.{suggestion(pick, _PICKS)}")
         return None
     match field:
         case Get(Path("IterationOutput", _, parts) as path) if parts:

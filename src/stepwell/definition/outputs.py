@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from stepwell.definition.json_text import JSON
-from stepwell.definition.problems import below, did_you_mean, shown
+from stepwell.definition.problems import below, shown, suggestion
 from stepwell.definition.reading import Reading
 
 OutputType: TypeAlias = Literal["String", "Integer", "Boolean", "Float"]
@@ -42,5 +42,5 @@ def parse_outputs(value: JSON, pointer: str, reading: Reading) -> Iterator[Outpu
         if type_ in _TYPES:
             yield OutputParameter(name, type_, here)
         else:
-            hint = did_you_mean(type_, _TYPES) or f" Known: {', '.join(_TYPES)}."
+            hint = suggestion(type_, _TYPES)
             reading.refuse(below(here, "OutputType"), f"Unknown output type '{shown(type_)}'.{hint}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from stepwell.base import faults
 from stepwell.definition.expressions import Scalar
-from stepwell.definition.model import Parameter, Pipeline
-from stepwell.definition.problems import did_you_mean, shown
+from stepwell.definition.model import Parameter, ParameterType, Pipeline
+from stepwell.definition.problems import among, did_you_mean, shown, suggestion
 from stepwell.definition.resolve import as_text
 
 
@@ -24,7 +24,7 @@ def resolve_parameters(pipeline: Pipeline, given: Mapping[str, str]) -> dict[str
     """
     declared = {parameter.name: parameter for parameter in pipeline.parameters}
     problems = [
-        f"Unknown parameter '{shown(name)}'.{did_you_mean(name, declared)}" for name in given if name not in declared
+        f"Unknown parameter '{shown(name)}'.{_known(name, declared)}" for name in given if name not in declared
     ]
     values: dict[str, Scalar] = {}
     for name, parameter in declared.items():
@@ -37,6 +37,11 @@ def resolve_parameters(pipeline: Pipeline, given: Mapping[str, str]) -> dict[str
     return values
 
 
+def _known(name: str, declared: Collection[str]) -> str:
+    """The nearest name, or all there are."""
+    return suggestion(name, sorted(declared)) if declared else " The pipeline has no parameters."
+
+
 def listed(values: Mapping[str, Scalar]) -> list[dict[str, str]]:
     """The members of ListPipelineParametersForExecution: every value as text."""
     return [{"Name": name, "Value": as_text(value)} for name, value in values.items()]
@@ -47,10 +52,13 @@ def _value(parameter: Parameter, given: str | None) -> Scalar:
         if parameter.default is None:
             raise ValueError(f"Missing value for parameter '{parameter.name}', which has no default.")
         return parameter.default
-    value = _read(parameter, given)
+    value = read(parameter.type, given)
+    if value is None:
+        raise ValueError(f"Parameter '{parameter.name}': '{shown(given)}' is not of type {parameter.type}.")
     if parameter.enum and value not in parameter.enum:
-        allowed = ", ".join(parameter.enum)
-        raise ValueError(f"Parameter '{parameter.name}': '{shown(given)}' is not one of [{allowed}].")
+        hint = did_you_mean(given, parameter.enum)
+        allowed = among(parameter.enum)
+        raise ValueError(f"Parameter '{parameter.name}': '{shown(given)}' is not one of {allowed}.{hint}")
     return value
 
 
@@ -59,9 +67,9 @@ _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
 
 
-def _read(parameter: Parameter, given: str) -> Scalar:
-    """`given` as a value of the parameter's type. The SDK writes str(value): "True", "0.1"."""
-    match parameter.type:
+def read(type_: ParameterType, given: str) -> Scalar:
+    """`given` as a value of that type, None when it is not one. The SDK writes str(value): "True", "0.1"."""
+    match type_:
         case "String":
             return given
         case "Integer" if _INTEGER.fullmatch(given):
@@ -71,7 +79,7 @@ def _read(parameter: Parameter, given: str) -> Scalar:
         case "Boolean" if given.lower() in _BOOLEANS:
             return _BOOLEANS[given.lower()]
         case _:
-            raise ValueError(f"Parameter '{parameter.name}': '{shown(given)}' is not of type {parameter.type}.")
+            return None
 
 
 def _number(text: str) -> float | None:

@@ -12,7 +12,16 @@ from stepwell.definition.expressions import Scalar, Tree, parse_join, parse_tree
 from stepwell.definition.json_text import JSON, load
 from stepwell.definition.model import Parameter, ParameterType, Pipeline
 from stepwell.definition.parse_steps import parse_steps
-from stepwell.definition.problems import DefinitionError, Problem, below, shown
+from stepwell.definition.problems import (
+    DefinitionError,
+    Problem,
+    among,
+    below,
+    described,
+    did_you_mean,
+    shown,
+    suggestion,
+)
 from stepwell.definition.reading import Reading
 
 VERSION = "2020-12-01"
@@ -42,21 +51,22 @@ def read(text: str) -> tuple[Pipeline, list[Problem]]:
 
 
 def _pipeline(value: JSON, reading: Reading) -> Pipeline:
-    root = reading.mapping(value, "")
-    if root is not value:
+    if not isinstance(value, dict):
+        twice = " It is one text: the definition was encoded as JSON twice." if isinstance(value, str) else ""
+        reading.refuse("", f"Expecting start of Json Object.{twice}")
         return Pipeline(steps=())
-    reading.only(root, _MEMBERS, "")
-    _check_version(root, reading)
-    metadata = root.get("Metadata")
-    parameters = reading.optional_array(root, "Parameters", "")
+    reading.only(value, _MEMBERS, "")
+    _check_version(value, reading)
+    metadata = value.get("Metadata")
+    parameters = reading.optional_array(value, "Parameters", "")
     return Pipeline(
         metadata=reading.mapping(metadata, "/Metadata") if metadata is not None else {},
         parameters=tuple(
             _parameter(parameter, below("/Parameters", index), reading) for index, parameter in enumerate(parameters)
         ),
-        experiment=_named_trees(root, "PipelineExperimentConfig", ("ExperimentName", "TrialName"), reading),
-        mlflow=_named_trees(root, "MlflowConfig", ("MlflowResourceArn", "MlflowExperimentName"), reading),
-        steps=tuple(parse_steps(reading.required(root, "Steps", ""), "/Steps", None, reading)),
+        experiment=_named_trees(value, "PipelineExperimentConfig", ("ExperimentName", "TrialName"), reading),
+        mlflow=_named_trees(value, "MlflowConfig", ("MlflowResourceArn", "MlflowExperimentName"), reading),
+        steps=tuple(parse_steps(reading.required(value, "Steps", ""), "/Steps", None, reading)),
     )
 
 
@@ -107,8 +117,7 @@ def _type(document: dict[str, JSON], pointer: str, reading: Reading) -> Paramete
     if type_ is None:
         return "String"
     if type_ not in _TYPES:
-        known = ", ".join(_TYPES)
-        reading.refuse(below(pointer, "Type"), f"Unknown parameter type '{shown(type_)}'. Known: {known}.")
+        reading.refuse(below(pointer, "Type"), f"Unknown parameter type '{shown(type_)}'.{suggestion(type_, _TYPES)}")
         return "String"
     return type_
 
@@ -124,8 +133,9 @@ def _default(value: JSON, type_: ParameterType, enum: tuple[str, ...], pointer: 
         case ("Integer", int()) | ("Float", int() | float()) if not isinstance(value, bool):
             pass
         case _:
-            reading.refuse(pointer, f"The default of a parameter of type {type_} cannot be '{shown(value)}'.")
+            reading.refuse(pointer, f"The default of a parameter of type {type_} cannot be {described(value)}.")
             return None
     if enum and value not in enum:
-        reading.refuse(pointer, f"The default '{shown(value)}' is not one of the EnumValues [{', '.join(enum)}].")
+        hint = did_you_mean(str(value), enum)
+        reading.refuse(pointer, f"The default '{shown(value)}' is not one of the EnumValues {among(enum)}.{hint}")
     return cast(Scalar, value)

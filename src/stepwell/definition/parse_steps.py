@@ -17,7 +17,7 @@ from stepwell.definition.loops import MEMBERS as LOOP_MEMBERS
 from stepwell.definition.loops import parse_for_each
 from stepwell.definition.model import Branch, Dependency, Parent, PropertyFile, Step, Trigger
 from stepwell.definition.outputs import parse_outputs
-from stepwell.definition.problems import below, shown
+from stepwell.definition.problems import below, shown, suggestion
 from stepwell.definition.reading import Reading
 from stepwell.definition.retries import parse_retries
 
@@ -27,26 +27,18 @@ BRANCHES: Mapping[str, tuple[Branch, ...]] = {
 }
 """Types of step that hold steps, and the members of their Arguments in which they do."""
 
+CONDITION_MEMBERS = ("Conditions", "IfSteps", "ElseSteps")
+
 _OWN_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "Condition": ("Conditions", "IfSteps", "ElseSteps"),
+    "Condition": CONDITION_MEMBERS,
     "ForEach": LOOP_MEMBERS,
 }
 """Arguments that become fields of a Step."""
 
-_MEMBERS = frozenset(
-    {
-        "Name",
-        "Type",
-        "Arguments",
-        "DependsOn",
-        "DisplayName",
-        "Description",
-        "PropertyFiles",
-        "CacheConfig",
-        "RetryPolicies",
-        "OutputParameters",
-    }
-)
+COMMON = frozenset({"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description"})
+"""Members that every step may have."""
+
+_FIELDS = COMMON | {"PropertyFiles", "CacheConfig", "RetryPolicies", "OutputParameters"}
 """Members that become fields of a Step; the others stay in its `extra`."""
 
 _TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
@@ -57,10 +49,14 @@ def parse_steps(value: JSON, pointer: str, parent: Parent | None, reading: Readi
     if value is None:
         return
     for index, item in enumerate(reading.array(value, pointer)):
-        yield from _step(reading.mapping(item, below(pointer, index)), below(pointer, index), parent, reading)
+        here = below(pointer, index)
+        document = reading.mapping(item, here)
+        if document is item:
+            yield from _step(document, here, parent, reading)
 
 
 def _step(document: dict[str, JSON], pointer: str, parent: Parent | None, reading: Reading) -> Iterator[Step]:
+    _spelling(document, pointer, reading)
     name = reading.required_text(document, "Name", pointer)
     type_ = reading.required_text(document, "Type", pointer)
     given = reading.required(document, "Arguments", pointer)
@@ -82,10 +78,18 @@ def _step(document: dict[str, JSON], pointer: str, parent: Parent | None, readin
         retries=parse_retries(document.get("RetryPolicies"), below(pointer, "RetryPolicies"), reading),
         outputs=tuple(parse_outputs(document.get("OutputParameters"), below(pointer, "OutputParameters"), reading)),
         loop=parse_for_each(arguments, inside, reading) if type_ == "ForEach" and given is not None else None,
-        extra=_trees({key: child for key, child in document.items() if key not in _MEMBERS}, pointer, reading),
+        extra=_trees({key: child for key, child in document.items() if key not in _FIELDS}, pointer, reading),
     )
     for branch in BRANCHES.get(type_, ()):
         yield from parse_steps(arguments.get(branch), below(inside, branch), Parent(name, branch), reading)
+
+
+def _spelling(document: dict[str, JSON], pointer: str, reading: Reading) -> None:
+    """Members that every step has, in other letters: what a step without a type may have nobody else can tell."""
+    for member in document:
+        meant = member.capitalize()
+        if "Type" not in document and meant != member and meant in COMMON:
+            reading.refuse(below(pointer, member), f"Unknown member '{member}'. Did you mean '{meant}'?")
 
 
 def _trees(document: dict[str, JSON], pointer: str, reading: Reading) -> dict[str, Tree]:
@@ -114,8 +118,7 @@ def _trigger(document: dict[str, JSON], pointer: str, reading: Reading) -> Trigg
     trigger = reading.optional_text(document, "Trigger", pointer)
     if trigger is None or trigger in _TRIGGERS:
         return trigger or "Completed"
-    known = ", ".join(_TRIGGERS)
-    reading.refuse(below(pointer, "Trigger"), f"Unknown trigger '{shown(trigger)}'. Known: {known}.")
+    reading.refuse(below(pointer, "Trigger"), f"Unknown trigger '{shown(trigger)}'.{suggestion(trigger, _TRIGGERS)}")
     return "Completed"
 
 

@@ -52,7 +52,7 @@ def parse_parts(text: str) -> tuple[Part, ...]:
     while position < len(text):
         found = _PART.match(text, position)
         if found is None or (position and found["name"] and text[position] != "."):
-            raise PathError(f"cannot be read from character {position + 1} on")
+            raise PathError(f"cannot be read from character {position + 1} on; paths are such as a.b, a[0] or a['b']")
         parts.append(_part(found))
         position = found.end()
     return tuple(parts)
@@ -74,7 +74,7 @@ def parse_path(text: str) -> Path:
     """The path of a Get. Raises PathError with what was expected."""
     root, dot, rest = text.partition(".")
     if root not in ROOTS or not dot:
-        raise PathError(f"must begin with one of {', '.join(f'{known}.' for known in ROOTS)}")
+        raise PathError(f"must begin with one of [{', '.join(f'{known}.' for known in ROOTS)}]")
     parts = parse_parts(rest)
     if not parts or isinstance(parts[0], int):
         raise PathError(f"names nothing behind '{root}.'")
@@ -126,7 +126,7 @@ def _step_into(value: JSON, part: Part) -> JSON:
         case list(), str():
             return _named(value, part)
         case _:
-            raise PathError(f"nothing at {_rendered(part)}")
+            raise PathError(f"nothing at {_rendered(part).lstrip('.')}")
 
 
 def _named(elements: list[JSON], name: str) -> JSON:

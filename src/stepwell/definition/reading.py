@@ -1,7 +1,7 @@
 """Room definition: how the parser takes JSON values apart.
 
 In: a JSON value and its pointer. Out: the value with the type that was expected, or a harmless stand-in and one
-more noted Problem, so that a single pass finds everything. AWS's own words: "Expecting start of Json Array.".
+more noted Problem, so that a single pass finds everything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from stepwell.definition.json_text import JSON
-from stepwell.definition.problems import SHOWN, Problem, below, did_you_mean, shown
+from stepwell.definition.problems import SHOWN, Problem, below, expecting, missing, shown, suggestion
 
 
 @dataclass(slots=True)
@@ -26,21 +26,21 @@ class Reading:
         """`value` as an object; anything else is refused and read as an empty one."""
         if isinstance(value, dict):
             return value
-        self.refuse(pointer, "Expecting start of Json Object.")
+        self.refuse(pointer, expecting("object", value))
         return {}
 
     def array(self, value: JSON, pointer: str) -> list[JSON]:
         """`value` as an array; anything else is refused and read as an empty one."""
         if isinstance(value, list):
             return value
-        self.refuse(pointer, "Expecting start of Json Array.")
+        self.refuse(pointer, expecting("array", value))
         return []
 
     def text(self, value: JSON, pointer: str) -> str:
         """`value` as a string; anything else is refused and read as an empty one."""
         if isinstance(value, str):
             return value
-        self.refuse(pointer, "Expecting a Json String.")
+        self.refuse(pointer, expecting("text", value))
         return ""
 
     def optional_array(self, document: dict[str, JSON], member: str, pointer: str) -> list[JSON]:
@@ -57,7 +57,7 @@ class Reading:
         """The value of `member`; None, and a problem, when it is absent or null."""
         value = document.get(member)
         if value is None:
-            self.refuse(pointer, f"Missing required member '{member}'")
+            self.problems.append(missing(pointer, member))
         return value
 
     def required_text(self, document: dict[str, JSON], member: str, pointer: str) -> str:
@@ -65,10 +65,15 @@ class Reading:
         value = self.required(document, member, pointer)
         return "" if value is None else self.text(value, below(pointer, member))
 
+    def required_array(self, document: dict[str, JSON], member: str, pointer: str) -> list[JSON]:
+        """The array `member`, which must be there."""
+        value = self.required(document, member, pointer)
+        return [] if value is None else self.array(value, below(pointer, member))
+
     def only(self, document: dict[str, JSON], known: Collection[str], pointer: str, noun: str = "") -> None:
         """Refuse the members of `document` that are not `known`; `noun` is AWS's, as in "Unknown Argument member"."""
         for member in document:
             if member not in known:
                 words = f"Unknown {noun + ' ' if noun else ''}member '{shown(member)}'"
-                hint = did_you_mean(member, known) if len(self.problems) < SHOWN else ""
+                hint = suggestion(member, known) if len(self.problems) < SHOWN else ""
                 self.refuse(below(pointer, member), f"{words}.{hint}" if hint else words)

@@ -8,6 +8,7 @@ local mode's). Nothing is read here but through Values.
 from __future__ import annotations
 
 import json
+import math
 from typing import Protocol
 
 from stepwell.definition.expressions import (
@@ -20,9 +21,9 @@ from stepwell.definition.expressions import (
     Tree,
 )
 from stepwell.definition.json_text import JSON
-from stepwell.definition.paths import Path, PathError
+from stepwell.definition.paths import Part, Path, PathError
 from stepwell.definition.paths import get as value_at
-from stepwell.definition.problems import shown
+from stepwell.definition.problems import described, shown, suggestion
 from stepwell.spec.models import Shape
 
 
@@ -101,13 +102,29 @@ def _json_get(expression: JsonGet, values: Values) -> Scalar:
         document: JSON = json.loads(values.read(uri))
     except (ValueError, RecursionError) as error:
         raise ResolutionError(f"Contents of file {uri} are not in valid JSON format.") from error
+    invalid = f"Invalid json path '{shown(expression.text)}'"
     try:
         found = value_at(document, expression.path)
     except PathError as error:
-        raise ResolutionError(f"Invalid json path '{shown(expression.text)}'") from error
+        raise ResolutionError(
+            f"{invalid}: in {uri} there is {error}.{_offered(document, expression.path)}"
+        ) from error
     if isinstance(found, list | dict):
-        raise ResolutionError(f"Invalid json path '{shown(expression.text)}': it leads to no scalar value.")
+        raise ResolutionError(f"{invalid}: in {uri} it leads to {described(found)}, not to a scalar value.")
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ResolutionError(f"{invalid}: in {uri} it leads to {json.dumps(found)}, which is no JSON number.")
     return found
+
+
+def _offered(document: JSON, path: tuple[Part, ...]) -> str:
+    """The names among which the first part of `path` that leads nowhere was looked for."""
+    part: Part = ""
+    try:
+        for part in path:
+            document = value_at(document, (part,))
+    except PathError:
+        pass  # here the way ends
+    return suggestion(str(part), list(document)) if isinstance(document, dict) else ""
 
 
 def _uri(source: PropertyFileReference | str | Get | Join, values: Values) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from stepwell.definition.json_text import JSON
-from stepwell.definition.problems import below, did_you_mean, shown
+from stepwell.definition.problems import below, described, shown, suggestion
 from stepwell.definition.reading import Reading
 
 INTERVAL_SECONDS, LONGEST_INTERVAL = 1, 43_200
@@ -100,8 +100,7 @@ def _exceptions(document: dict[str, JSON], pointer: str, reading: Reading) -> It
         if name in EXCEPTIONS or name in ALIASES:
             yield ALIASES.get(name, name)
         elif name == item:
-            hint = did_you_mean(name, EXCEPTIONS) or f" Known: {', '.join(EXCEPTIONS)}."
-            reading.refuse(here, f"Unknown exception type '{shown(name)}'.{hint}")
+            reading.refuse(here, f"Unknown exception type '{shown(name)}'.{suggestion(name, EXCEPTIONS)}")
 
 
 def _number(
@@ -118,6 +117,6 @@ def _number(
         if number == value:
             return number
     wanted = "a number" if any_number else "a whole number"
-    message = f"Expecting {wanted} from {lowest:g} to {highest:g}, but found '{shown(value)}'."
+    message = f"Expecting {wanted} from {lowest:g} to {highest:g}, but found {described(value)}."
     reading.refuse(below(pointer, member), message)
     return None

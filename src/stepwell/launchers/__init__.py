@@ -9,6 +9,9 @@ a job's folder). In the job's own supervisor process, which outlives the server 
 `processes`, `log_file`, `kernel`). Those import the cheap part of the standard library only (no dataclasses, typing,
 json, re, signal, subprocess), so this file imports nothing either.
 
+Images are run by an engine's containers beside that: `docker.py` (server's side) and `docker_supervisor.py` (the same
+part as `supervisor.py`'s, with the Engine API of `docker_engine.py` instead of children).
+
 To add one: a file with a class that keeps the promises of `launcher.Launcher`, and a fixture for the conformance
 suite in tests/launchers.
 """

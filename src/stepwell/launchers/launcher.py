@@ -47,9 +47,9 @@ class Container:
 
     folder: Path
     command: tuple[str, ...]
-    """Executed directly; the first word is searched on the PATH of `environment`."""
+    """Executed directly; the first word is searched on the PATH of `environment`. Empty: the image's own."""
     environment: Mapping[str, str]
-    """The complete environment of the container."""
+    """The complete environment of the container; with an image, what is set above the image's own."""
     mounts: tuple[Mount, ...] = ()
     tree: Tree = ()
     """What is made in `folder` before it starts; what else lies there already stays."""
@@ -66,6 +66,12 @@ class Container:
     """Processes and threads; more cannot be started."""
     log_bytes: int = GIB
     """The log stops growing there, and says so in its last line."""
+    image: str = ""
+    """The image that an engine runs, with its own user and working directory; empty: this machine's own files."""
+    arguments: tuple[str, ...] = ()
+    """With an image and no command: what its ENTRYPOINT gets instead of its CMD."""
+    cpus: float | None = None
+    """With an image: the processors it may use at most; None is no limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class ProcessLauncher:
         """Start it, unless its folder was started before: then only say how it stands."""
         _check(container)
         container.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _open_high(container.folder / records.LOCK, os.O_RDWR | os.O_CREAT)
+        lock = open_high(container.folder / records.LOCK, os.O_RDWR | os.O_CREAT)
         try:
             if not records.take_lock(lock):
                 return self.observe(container.folder)
@@ -84,28 +84,32 @@ class ProcessLauncher:
         return None
 
     def _spawn(self, container: Container, lock: int) -> Running:
-        folder = container.folder
+        """With the lock in our hands: a supervisor for `container`."""
+        return self._supervise(container.folder, lock, PROGRAM, pack(self._order(container)))
+
+    def _supervise(self, folder: Path, lock: int, program: str, order: bytes) -> Running:
+        """Start `program` with `order`, as the one who holds the folder's lock from now on."""
         os.ftruncate(lock, 0)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(folder / records.CONTROL, 0o600)
-        order = _open_order(self._order(container))
+        order_file = _open_order(order)
         try:
             pid = os.posix_spawn(
                 self._python,
-                [self._python, "-I", "-S", "-X", "utf8", "-c", PROGRAM, str(Path(stepwell.__file__).parents[1])],
+                [self._python, "-I", "-S", "-X", "utf8", "-c", program, str(Path(stepwell.__file__).parents[1])],
                 {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
                     (os.POSIX_SPAWN_DUP2, 0, 1),
                     (os.POSIX_SPAWN_OPEN, 2, str(folder / records.COMPLAINTS), os.O_WRONLY | os.O_CREAT, 0o600),
                     (os.POSIX_SPAWN_DUP2, lock, LOCK),
-                    (os.POSIX_SPAWN_DUP2, order, ORDER),
+                    (os.POSIX_SPAWN_DUP2, order_file, ORDER),
                 ],
                 setsid=True,
                 setsigmask=BLOCKED,
             )
         finally:
-            os.close(order)
+            os.close(order_file)
         with self._children_lock:
             self._children[folder] = pid
         return Running(pid)
@@ -143,9 +147,15 @@ class ProcessLauncher:
 
 
 def _check(container: Container) -> None:
-    if not container.command:
+    if not container.command and not container.image:
         raise ValueError("A container needs a command.")
-    words = (*container.command, *container.environment, *container.environment.values(), container.hostname)
+    words = (
+        *container.command,
+        *container.arguments,
+        *container.environment,
+        *container.environment.values(),
+        container.hostname,
+    )
     if any("\0" in word for word in words):
         raise ValueError("A command, an environment or a host name cannot contain a NUL character.")
     if any(not name or "=" in name for name in container.environment):
@@ -177,7 +187,8 @@ def _never(container: Container) -> Exited | None:
     return exited
 
 
-def _open_high(path: Path, flags: int) -> int:
+def open_high(path: Path, flags: int) -> int:
+    """The lock file of a folder, at a number that no spawn needs."""
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH)
@@ -185,12 +196,12 @@ def _open_high(path: Path, flags: int) -> int:
         os.close(descriptor)
 
 
-def _open_order(order: Order) -> int:
+def _open_order(order: bytes) -> int:
     """The order in a file without a name: it holds credentials, which have no business on disk."""
     descriptor = os.memfd_create("order")
     try:
         with open(descriptor, "wb", closefd=False) as file:
-            file.write(pack(order))
+            file.write(order)
         os.lseek(descriptor, 0, os.SEEK_SET)
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH)
     finally:

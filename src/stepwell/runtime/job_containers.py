@@ -38,6 +38,16 @@ NO_CAPACITY = (
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of failed jobs is kept to be looked at again."""
+
+    worlds: int = 10
+    """So many jobs; 0: none."""
+    bytes: int = 2 << 30
+    """Of all of them together."""
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What every container gets besides: the server's own variables and files."""
 
@@ -48,6 +58,7 @@ class Surroundings:
     instances: InstanceTypes = field(default_factory=InstanceTypes)
     room: Room | None = None
     """What jobs may claim together; None: they do not wait for each other."""
+    retention: Retention = field(default_factory=Retention)
 
 
 def capacity_problem(plan: Plan) -> str:

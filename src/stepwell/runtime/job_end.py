@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from stepwell.base.documents import Document
 from stepwell.container import collecting
 from stepwell.container.plan import Output, Refusal
 from stepwell.machines.job import Event, Uploaded
 from stepwell.machines.job_outcomes import Verdict, platform_failed
-from stepwell.runtime import job_metrics, job_results, job_sync
+from stepwell.runtime import job_metrics, job_results, job_sync, job_worlds
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_sparing import SparingObjects
 from stepwell.runtime.job_tools import Report, Tools, log_of
@@ -17,7 +18,16 @@ from stepwell.services.registry import Site
 
 
 def upload(site: Site, tools: Tools, look: Look, verdict: Verdict) -> Event:
-    """Take the outputs that belong to the verdict to S3, and read what the containers tell."""
+    """Take the outputs that belong to the verdict to S3, and read what the containers tell. Of a job that failed,
+    everything is kept for a while."""
+    uploaded = _upload(site, tools, look, verdict)
+    if verdict.status == "Failed" or uploaded.failure:
+        with suppress(OSError), log_of(look.plan(), look.place) as report:
+            job_worlds.keep(look, verdict.reason or uploaded.failure, tools.surroundings, report)
+    return uploaded
+
+
+def _upload(site: Site, tools: Tools, look: Look, verdict: Verdict) -> Uploaded:
     state, plan, place = look.record, look.plan(), look.place
     wanted = [each for each in plan.outputs if each.even_if_failed or verdict.status != "Failed"]
     members: Document = {}

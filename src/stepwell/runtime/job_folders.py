@@ -16,6 +16,10 @@ from stepwell.container import notices, tidying
 JOBS = "jobs"
 OPT_ML = "opt-ml"
 PYTHON = "python"
+WORLD = "world.json"
+"""In the folder of an attempt: its world is kept, and what it was."""
+KEPT = "kept"
+"""Beside the jobs' folders: an entry for each world that is kept, called `<id>-<attempt>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +54,31 @@ class JobFolder:
         """The log of `host`."""
         return self.host(host) / notices.NAME
 
+    @property
+    def world(self) -> Path:
+        """Says that the world of this attempt is kept (job_worlds.py)."""
+        return self.root / WORLD
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its world is kept."""
+        return self.world.exists()
+
+    @property
+    def kept_entry(self) -> Path:
+        """The entry of this attempt among the worlds that are kept."""
+        return self.job.parent / KEPT / f"{self.job.name}-{self.attempt}"
+
     def empty(self) -> None:
-        """Remove everything of every attempt but the logs."""
+        """Remove everything of every attempt but the logs, and what is kept."""
+        tidying.remove(self.scratch)
         for attempt in _entries(self.job):
-            for host in _entries(attempt):
+            for host in _entries(attempt) if not (attempt / WORLD).exists() else ():
                 tidying.remove_all_but(host, notices.NAME)
 
     def erase(self) -> None:
-        """Remove everything, logs too."""
+        """Remove everything, logs and what is kept too."""
+        self.kept_entry.unlink(missing_ok=True)
         tidying.remove(self.job)
 
 

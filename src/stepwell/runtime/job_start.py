@@ -119,7 +119,7 @@ def launch(tools: Tools, look: Look, now: float) -> Event:
             state.kind.command(image, state.document[state.kind.specification]),
             environment,
             look.access,
-            deadline=_deadline(plan, state.resource.created, now),
+            deadline=deadline(plan, state.resource.created, now),
         )
         for host in absent:
             tools.launcher.launch(job_containers.container(run, host, place, tools.surroundings))
@@ -133,7 +133,7 @@ def _environment(tools: Tools, look: Look) -> Environment:
     return look.environment or tools.environments.prepare(look.image().recipe, lambda _line: None)
 
 
-def _deadline(plan: Plan, created: float, now: float) -> float:
+def deadline(plan: Plan, created: float, now: float) -> float:
     """When containers that start `now` are stopped (epoch seconds)."""
     latest = created + plan.max_wait_seconds if plan.max_wait_seconds is not None else float("inf")
     return min(now + plan.max_runtime_seconds, latest)

@@ -46,7 +46,7 @@ MOST_FILES = 100_000
 @contextmanager
 def exclusively(place: JobFolder) -> Iterator[None]:
     """Nobody else uploads outputs of that attempt of the job meanwhile, on any server."""
-    place.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.scratch.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(place.scratch / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -152,6 +152,8 @@ def upload_changes(job: Synced, launcher: Launcher, objects: Objects, is_over: C
                     known[found.relative] = found.stamp
             except StorageRefused as error:
                 _tell(job, f'Output "{output.name}" cannot be uploaded yet: {error.code}: {error.message}')
+            except FileNotFoundError:
+                return  # the job is over and tidied up
             except UnicodeEncodeError:
                 _tell(job, f'Output "{output.name}" has a file whose name is not UTF-8.')
             except OSError as error:

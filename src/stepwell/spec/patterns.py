@@ -1,7 +1,8 @@
 """Room spec: the models' regular expressions. In: a pattern in Java's dialect. Out: a compiled Python one.
 
 AWS's services match the whole value, with Java's meaning of `\\w`, `\\d` and `\\s` (ASCII only) and of the
-Unicode classes `\\p{…}` (java.util.regex.Pattern). Python lacks the latter: they are written out as ranges.
+Unicode classes `\\p{…}` (java.util.regex.Pattern). Python lacks the latter: they are written out as ranges. Nor does
+it read two `\\u` escapes that are halves of a surrogate pair as the one character that they are in Java.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ ASCII_CLASSES = {
 }
 
 _ESCAPE = re.compile(
-    r"\\(?:p\{(?P<name>\w+)\}|(?P<end>[zZ])|x\{(?P<code>[0-9A-Fa-f]+)\}|(?P<other>.))|(?P<bracket>[\[\]])",
+    r"\\(?:p\{(?P<name>\w+)\}|(?P<end>[zZ])|x\{(?P<code>[0-9A-Fa-f]+)\}"
+    r"|u(?P<high>[dD][89abAB][0-9A-Fa-f]{2})\\u(?P<low>[dD][c-fC-F][0-9A-Fa-f]{2})|(?P<other>.))"
+    r"|(?P<bracket>[\[\]])",
     re.S,
 )
 
@@ -52,6 +55,8 @@ def translated(pattern: str) -> str:
             return "\\Z"
         if code := found["code"]:
             return f"\\U{int(code, 16):08x}"
+        if high := found["high"]:
+            return f"\\U{_joined(int(high, 16), int(found['low'], 16)):08x}"
         return found[0]
 
     def _bracket(character: str) -> str:
@@ -64,6 +69,11 @@ def translated(pattern: str) -> str:
         return "\\[" if opened_before else "["
 
     return _ESCAPE.sub(replace, pattern)
+
+
+def _joined(high: int, low: int) -> int:
+    """The character that the two halves of a surrogate pair stand for."""
+    return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)
 
 
 _FLAT = re.compile(r"\^?\(?(?:\[(?:\\.|[^\]\\])*\]|\\.|\.)(?:[*+]|\{\d+(?:,\d*)?\})?\)?\$?")

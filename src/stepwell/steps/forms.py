@@ -22,7 +22,7 @@ FREE_KIND = "free"
 class Form:
     """What may stand at a place: `kind` is a Shape's, or FREE_KIND; `shape` bounds a scalar or a length."""
 
-    __slots__ = ("__dict__", "_inner", "_members", "kind", "name", "required", "shape")
+    __slots__ = ("__dict__", "_inner", "_members", "kind", "name", "refused", "required", "shape")
 
     def __init__(
         self,
@@ -32,11 +32,14 @@ class Form:
         inner: Callable[[], Form] | None = None,
         required: tuple[str, ...] = (),
         shape: Shape | None = None,
+        refused: frozenset[str] = frozenset(),
     ) -> None:
         self.kind = kind
         self.name = name
         self.required = required
         self.shape = shape
+        self.refused = refused
+        """Members that the shape has and that may not stand here."""
         self._members = members
         self._inner = inner
 
@@ -136,4 +139,5 @@ def changed(
         },
         required=tuple(name for name in form.required if name not in without and name not in optional),
         shape=form.shape,
+        refused=form.refused | set(without),
     )

@@ -1,17 +1,29 @@
 """Room steps: RegisterModel, a model package. In: CreateModelPackage's members. Out: DescribeModelPackage's.
 
 A version in a group has no name and takes no tags (CreateModelPackage refuses them), so the creation is made
-repeatable by its ClientToken, and the execution is named in MetadataProperties.GeneratedBy. Spec 02, section 13.
+repeatable by its ClientToken, and the execution is named in MetadataProperties.GeneratedBy (spec 02, section 13). A
+package outside of groups has a name, of which the arguments hold the prefix, as with jobs: the SDK writes one with
+use_custom_job_prefix only (spec 01, section 5).
 """
 
 from __future__ import annotations
 
 from stepwell.base.documents import Document
+from stepwell.definition.resolve import ResolutionError
 from stepwell.steps.kinds import Job, StepType
 from stepwell.steps.outcomes import Failed, Outcome, Succeeded
 
+GROUP, NAME = "ModelPackageGroupName", "ModelPackageName"
+
+_NOWHERE = (
+    f"A RegisterModel step needs '{GROUP}' in its Arguments, the group in which the model becomes the next version. "
+    "(A name alone is left out by the SDK unless PipelineDefinitionConfig(use_custom_job_prefix=True) keeps it.)"
+)
+
 
 def _extend(request: Document, execution_arn: str, token: str) -> Document:
+    if not request.get(GROUP) and not request.get(NAME):
+        raise ResolutionError(_NOWHERE)
     generated = {"GeneratedBy": execution_arn, **(request.get("MetadataProperties") or {})}
     return {**request, "ClientToken": token, "MetadataProperties": generated}
 

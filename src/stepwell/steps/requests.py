@@ -50,7 +50,7 @@ def create(step: Step, job: Job, origin: Origin, values: StoredValues, shape: Sh
         values = values.with_execution(**{job.name_variable: name})
     resolved = {member: resolve(tree, values) for member, tree in step.arguments.items()}
     request: Document = _conformed(resolved, shape)
-    if job.named:
+    if name:
         request[job.name_member] = name
     if job.role_member:
         request.setdefault(job.role_member, origin.role_arn)
@@ -63,18 +63,22 @@ def create(step: Step, job: Job, origin: Origin, values: StoredValues, shape: Sh
 
 
 def name_of(step: Step, job: Job, origin: Origin, values: StoredValues) -> str:
-    """The derived name of what `step` makes; a name in the arguments is its prefix. Raises ResolutionError."""
-    if not job.named:
-        return ""
+    """The derived name of what `step` makes, "" for what has none; a name in the arguments is its prefix.
+
+    Raises ResolutionError.
+    """
     prefix = resolve(step.arguments.get(job.name_member), values)
     if prefix is not None and not isinstance(prefix, str):
         raise ResolutionError(f"{job.name_member} must be a string.")
+    if not prefix and not job.named:
+        return ""
     return job_name(origin.execution_arn, step.name, origin.attempt, prefix or None, job.name_length)
 
 
 def describe(job: Job, name: str, arn: str) -> Request:
     """The description of what was created under `name`, which answered `arn`."""
-    return Request(job.service, job.describe, {job.name_member: arn if job.describe_by_arn else name}, name)
+    by = arn if job.describe_by_arn and arn else name
+    return Request(job.service, job.describe, {job.name_member: by}, name)
 
 
 def stop(job: Job, name: str) -> Request | None:

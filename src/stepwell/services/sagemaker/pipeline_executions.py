@@ -30,6 +30,8 @@ ATTEMPTS = "RetriedAttempts"
 """Member of an execution's document: step -> how often it was tried before RetryPipelineExecution."""
 RETRY_TOKENS = "RetryTokens"
 """Member of an execution's document: the request tokens of its retries, so that none retries twice."""
+STOP_TOKEN = "StopToken"
+"""The same of the request that stopped it: sent again it is answered as before. A retry begins anew."""
 RETRYABLE = ("Failed", "Stopped")
 
 
@@ -86,6 +88,12 @@ def chosen(execution: Resource) -> frozenset[str] | None:
 def start_pipeline_execution(call: Call, request: Document) -> Document:
     with call.site.database.read() as connection:
         pipeline = pipelines.find(connection, call.scope, request["PipelineName"])
+        arn = pipeline_arn(call.scope, pipeline.name)
+        execution_id = ids.derived(12, arn, request["ClientRequestToken"], alphabet=ids.LOWER)
+        full_arn = f"{arn}/execution/{execution_id}"
+        # Before anything is judged by the definition, which may be another one than when it was first sent.
+        if _is_repeated(connection, call.scope, request, pipeline, execution_id):
+            return {"PipelineExecutionArn": full_arn}
         version = pipelines.find_version(
             connection,
             call.scope,
@@ -93,14 +101,9 @@ def start_pipeline_execution(call: Call, request: Document) -> Document:
             request.get("PipelineVersionId"),
             request.get("PipelineVersionAlias"),
         )
-    arn = pipeline_arn(call.scope, pipeline.name)
-    execution_id = ids.derived(12, arn, request["ClientRequestToken"], alphabet=ids.LOWER)
     execution = _started(call, request, pipeline, version, execution_id)
-    full_arn = execution_arn(call.scope, execution)
     with call.site.database.write() as transaction:
-        standing = resources.find(transaction.connection, execution.key)
-        if standing is not None:
-            idempotency.require_same(standing.document.get(idempotency.MEMBER), request)
+        if _is_repeated(transaction.connection, call.scope, request, pipeline, execution_id):
             return {"PipelineExecutionArn": full_arn}
         steps.save_all(transaction, _reused(transaction.connection, call, request, version, full_arn))
         resources.add(transaction, execution)
@@ -179,8 +182,15 @@ def stop_pipeline_execution(call: Call, request: Document) -> Document:
     arn = request["PipelineExecutionArn"]
     with call.site.database.write() as transaction:
         execution = find(transaction.connection, call.scope, arn)
+        if request["ClientRequestToken"] == execution.document.get(STOP_TOKEN):
+            return {"PipelineExecutionArn": execution_arn(call.scope, execution)}
         if execution.status == "Executing":
-            stopping = execution.with_changes(call.now, status="Stopping", LastModifiedBy=user_context(call.scope))
+            stopping = execution.with_changes(
+                call.now,
+                status="Stopping",
+                LastModifiedBy=user_context(call.scope),
+                **{STOP_TOKEN: request["ClientRequestToken"]},
+            )
             resources.save(transaction, stopping)
             announcements.pipeline_execution_changed(call.site, transaction, stopping, execution.status, call.now)
             call.site.wake(transaction, MACHINE, execution_arn(call.scope, execution), call.now)
@@ -210,6 +220,7 @@ def retry_pipeline_execution(call: Call, request: Document) -> Document:
             **{
                 ATTEMPTS: {**execution.document.get(ATTEMPTS, {}), **{row.name: row.attempt for row in unfinished}},
                 RETRY_TOKENS: [*tokens, request["ClientRequestToken"]],
+                STOP_TOKEN: None,
             },
         )
         steps.remove(transaction, arn, [row.name for row in unfinished])
@@ -244,6 +255,17 @@ def _unfinished(connection: Connection, scope: Scope, execution: Resource, arn: 
     if ended is not None:
         raise validation(f"'{arn}' cannot be retried: it was ended by the Fail step '{ended}'.")
     return rows
+
+
+def _is_repeated(
+    connection: Connection, scope: Scope, request: Document, pipeline: Resource, execution_id: str
+) -> bool:
+    """Whether the same request has started this execution before. Raises ValidationException when another one has."""
+    standing = resources.find(connection, resources.key(scope, EXECUTION, execution_id, pipeline.name))
+    if standing is None:
+        return False
+    idempotency.require_same(standing.document.get(idempotency.MEMBER), request)
+    return True
 
 
 def _started(call: Call, request: Document, pipeline: Resource, version: Resource, execution_id: str) -> Resource:

@@ -24,18 +24,25 @@ DEFAULTS: Document = {
     "EnableInterContainerTrafficEncryption": False,
     "EnableManagedSpotTraining": False,
 }
+RULES = {
+    "DebugRuleConfigurations": "DebugRuleEvaluationStatuses",
+    "ProfilerRuleConfigurations": "ProfilerRuleEvaluationStatuses",
+}
+NOT_EVALUATED = {"RuleEvaluationStatus": "Stopped", "StatusDetails": "Rules are not evaluated here."}
 
 
 @operation
 def create_training_job(call: Call, request: Document) -> Document:
     _check_algorithm(request)
     _check_cluster(request.get("ResourceConfig", {}))
-    _check_channels(request.get("InputDataConfig", []))
+    _check_channels(request.get("InputDataConfig", []), request.get("ResourceConfig", {}).get("InstanceGroups", []))
+    _check_times(request)
     jobs.require_s3(request["OutputDataConfig"]["S3OutputPath"], "OutputDataConfig")
     if "CheckpointConfig" in request:
         _check_checkpoints(request["CheckpointConfig"])
     document = {
         **DEFAULTS,
+        **_watching(request),
         **{name: value for name, value in request.items() if name not in ("TrainingJobName", "Tags")},
         "SecondaryStatus": "Starting",
         "SecondaryStatusTransitions": with_transition((), "Starting", call.now),
@@ -85,6 +92,19 @@ def update_training_job(call: Call, request: Document) -> Document:
     return {"TrainingJobArn": NOUN.arn(call.scope, row.name)}
 
 
+def _watching(request: Document) -> Document:
+    """What debugger and profiler show of themselves: no rule is evaluated, and nobody is told that one was passed."""
+    profiler = request.get("ProfilerConfig")
+    is_profiled = profiler is not None and not profiler.get("DisableProfiler", False)
+    found: Document = {"ProfilingStatus": "Enabled" if is_profiled else "Disabled"}
+    for rules, shown in RULES.items():
+        if request.get(rules):
+            found[shown] = [
+                {"RuleConfigurationName": rule["RuleConfigurationName"], **NOT_EVALUATED} for rule in request[rules]
+            ]
+    return found
+
+
 def _stopping(row: Resource, now: float) -> Document:
     transitions = row.document.get("SecondaryStatusTransitions", ())
     return {
@@ -120,7 +140,7 @@ def _check_cluster(resources_asked: Document) -> None:
     jobs.refuse_doubled((group["InstanceGroupName"] for group in groups), "Instance group names")
 
 
-def _check_channels(channels: list[Document]) -> None:
+def _check_channels(channels: list[Document], groups: list[Document]) -> None:
     jobs.refuse_doubled((channel["ChannelName"] for channel in channels), "Channel names")
     for channel in channels:
         name, source = channel["ChannelName"], channel["DataSource"]
@@ -131,6 +151,26 @@ def _check_channels(channels: list[Document]) -> None:
         if "S3DataSource" not in source:
             raise not_implemented("sagemaker", f"CreateTrainingJob with a {next(iter(source))}")
         jobs.require_s3(source["S3DataSource"]["S3Uri"], f"channel {name!r}")
+        _check_groups(name, source["S3DataSource"].get("InstanceGroupNames", []), groups)
+
+
+def _check_groups(channel: str, names: list[str], groups: list[Document]) -> None:
+    known = [group["InstanceGroupName"] for group in groups]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise validation(
+            f"Channel {channel!r} names the instance group {unknown[0]!r}, which ResourceConfig has not."
+        )
+
+
+def _check_times(request: Document) -> None:
+    """Managed spot training needs a longest wait that covers the longest run."""
+    condition = request.get("StoppingCondition", {})
+    runtime, wait = condition.get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS), condition.get("MaxWaitTimeInSeconds")
+    if request.get("EnableManagedSpotTraining") and (wait is None or wait < runtime):
+        raise validation(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
 
 
 def _check_checkpoints(checkpoints: Document) -> None:
