@@ -41,9 +41,10 @@ from stepwell.runtime import tuning_metrics
 from stepwell.runtime.announced_events import AnnouncedEventMachine
 from stepwell.runtime.deliveries import DeliveryMachine
 from stepwell.runtime.invocations import InvocationMachine
-from stepwell.runtime.job_containers import Surroundings, machine_room
+from stepwell.runtime.job_containers import Retention, Surroundings, machine_room
 from stepwell.runtime.job_meter import JobMeter
 from stepwell.runtime.job_objects import SiteObjects
+from stepwell.runtime.job_sync import JobSync
 from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.jobs import JobMachine
 from stepwell.runtime.loop import Loop
@@ -88,6 +89,7 @@ class Server:
     door: Door
     loop: Loop
     meter: JobMeter
+    sync: JobSync
     root: Credential
 
 
@@ -122,7 +124,7 @@ def build(
     )
     loop = Loop(database, {machine.name: machine for machine in machines}, roused)
     meter = JobMeter(site, tools.scanner, tools.surroundings.memory_bytes)
-    return Server(site, door, loop, meter, root)
+    return Server(site, door, loop, meter, JobSync(site, tools), root)
 
 
 def serve(
@@ -164,6 +166,7 @@ def serve(
         signal.signal(number, lambda _number, _frame: None)
     server.loop.start()
     server.meter.start()
+    server.sync.start()
     presence.announce(
         settings.data,
         Presence(endpoint, settings.region, server.root.access_key_id, server.root.secret, os.getpid()),
@@ -202,6 +205,7 @@ def _tools(door: Door, settings: Settings, launcher: Callable[[], Launcher]) -> 
             settings.memory or None,
             instances,
             _room(settings),
+            Retention(settings.keep_failed, settings.keep_failed_bytes),
         ),
     )
 

@@ -57,6 +57,10 @@ class Settings:
     """Processors that jobs may claim together. 0: what this machine has."""
     instances: Path | None = None
     """A file that says what instance types have here (docs/settings.md)."""
+    keep_failed: int = 10
+    """Of so many failed jobs everything is kept, to be looked at again; 0: of none."""
+    keep_failed_bytes: int = 2 << 30
+    """What is kept of all of them together."""
     memory: int = 0
     """Memory in bytes that one job may use at most. 0: what its instance type has, or the host."""
 

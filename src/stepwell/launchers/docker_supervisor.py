@@ -12,15 +12,15 @@ import json
 import os
 import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from http.client import HTTPResponse
 from urllib.parse import quote
 
 from stepwell.base import clock
-from stepwell.launchers import docker_order, planting, processes
+from stepwell.launchers import docker_images, docker_order, planting, processes
 from stepwell.launchers.cage import Ending
-from stepwell.launchers.docker_engine import UNREACHABLE, Engine, EngineError, container_path, image_path
+from stepwell.launchers.docker_engine import UNREACHABLE, Engine, EngineError, container_path
 from stepwell.launchers.docker_order import DockerOrder
 from stepwell.launchers.docker_output import OutputReader, ending_of
 from stepwell.launchers.log_file import LogFile
@@ -97,15 +97,12 @@ class Run:
     def _create(self) -> None:
         """Make the container, its image pulled if it is not there. What a predecessor made was never started."""
         body = json.loads(self.order.body)
-        try:
-            image = self.engine.call("GET", image_path(self.job.image))
-        except EngineError as error:
-            if error.status != 404:
-                raise
+        image = docker_images.find(self.engine, self.job.image)
+        if image is None:
             if not self._pull():
                 return
-            image = self.engine.call("GET", image_path(self.job.image))
-        body["Env"] = _with_path_of(image, body["Env"])
+            image = docker_images.find(self.engine, self.job.image) or {}
+        body["Env"] = docker_images.with_path_of(image, body["Env"])
         self.remove()
         self.engine.call("POST", f"/containers/create?name={self.job.name}", body)
 
@@ -113,7 +110,8 @@ class Run:
         """Have the engine fetch the image; False if the job is over before, which ends the pull with this process."""
         self.output.note(f"The image {self.job.image} is not on this machine; it is being pulled.")
         problems: list[str] = []
-        pulling = self._aside(lambda: problems.extend(self._pull_problems()))
+        wanted = (self.engine, self.job.image, self.order.registry_auth)
+        pulling = self._aside(lambda: problems.extend(docker_images.pull(*wanted)))
         while pulling.is_alive():
             if self._is_over():
                 return False
@@ -122,18 +120,6 @@ class Run:
             raise EngineError(404, f"The image {self.job.image!r} could not be pulled: {problems[0]}")
         self.output.note("The image is there.")
         return True
-
-    def _pull_problems(self) -> Iterator[str]:
-        headers = {"X-Registry-Auth": self.order.registry_auth} if self.order.registry_auth else {}
-        path = f"/images/create?fromImage={quote(_tagged(self.job.image), safe='')}"
-        try:
-            with self.engine.stream("POST", path, headers=headers) as answer:
-                for line in answer:
-                    told = json.loads(line) if line.strip() else {}
-                    if "error" in told:
-                        yield str(told["error"])
-        except (EngineError, ValueError, *UNREACHABLE) as error:
-            yield str(error)
 
     # From the start on
 
@@ -309,20 +295,6 @@ class Run:
         except EngineError as error:
             if error.status != 404:
                 raise
-
-
-def _tagged(image: str) -> str:
-    """An image without a tag is its `latest`; an engine would pull every tag."""
-    last = image.rpartition("/")[2]
-    return image if ":" in last or "@" in last else f"{image}:latest"
-
-
-def _with_path_of(image: dict[str, object], environment: list[str]) -> list[str]:
-    """The variables, with the image's own PYTHONPATH behind ours: its programs need it."""
-    config = image.get("Config")
-    own = (config.get("Env") or []) if isinstance(config, dict) else []
-    paths = [each.partition("=")[2] for each in own if each.startswith("PYTHONPATH=")]
-    return [f"{each}:{paths[0]}" if each.startswith("PYTHONPATH=") and paths else each for each in environment]
 
 
 def main() -> None:

@@ -47,6 +47,8 @@ def create_training_job(call: Call, request: Document) -> Document:
         "SecondaryStatus": "Starting",
         "SecondaryStatusTransitions": with_transition((), "Starting", call.now),
     }
+    # As AWS shows it: the SDK's Estimator.attach reads the member without asking.
+    document["OutputDataConfig"] = {"KmsKeyId": "", **request["OutputDataConfig"]}
     document["StoppingCondition"] = {
         "MaxRuntimeInSeconds": MAX_RUNTIME_SECONDS,
         **request.get("StoppingCondition", {}),
