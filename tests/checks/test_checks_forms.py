@@ -23,7 +23,8 @@ def test_a_whole_step_of_every_type_passes(type_: str) -> None:
 @pytest.mark.parametrize("type_", sorted(set(TYPES) - {"Lambda", "Callback", "ForEach"}))
 def test_no_type_takes_any_argument(type_: str) -> None:
     steps: list[JSON] = [step("A", "Training"), step("S", type_, {"Xyzzy": 1})]
-    assert ("/Steps/1/Arguments/Xyzzy", "Unknown Argument member 'Xyzzy'") in problems(Steps=steps)
+    (message,) = [message for pointer, message in problems(Steps=steps) if pointer == "/Steps/1/Arguments/Xyzzy"]
+    assert message.startswith("Unknown Argument member 'Xyzzy'")
 
 
 @pytest.mark.parametrize("type_", ANYTHING)

@@ -12,13 +12,14 @@ import pytest
 from whole_steps import get, problems, step
 
 from stepwell import checks
-from stepwell.checks.running import Subject, require, run
+from stepwell.checks import arguments
+from stepwell.checks.running import PER_RULE, Subject, require, run
 from stepwell.definition.json_text import JSON
 from stepwell.definition.parse import parse
-from stepwell.definition.problems import DefinitionError, Problem
+from stepwell.definition.problems import DefinitionError, Problem, shown
 from stepwell.spec.models import operation
 
-SHARED = ("running", "property_forms")
+SHARED = ("running", "operand_kinds", "property_forms")
 RULES = [found.name for found in pkgutil.iter_modules(checks.__path__) if found.name not in SHARED]
 FOLDER = Path(__file__).parent.parent / "definition" / "sdk_v2"
 
@@ -104,7 +105,7 @@ def test_unique_names_of_parameters() -> None:
 def test_names_of_steps(name: str, legal: bool) -> None:
     found = problems(Steps=[step(name)])
     pattern = "failed to satisfy regular expression pattern: [A-Za-z0-9\\-_]{1,64}"
-    assert found == ([] if legal else [("/Steps/0/Name", f"Step name '{name}' {pattern}")])
+    assert found == ([] if legal else [("/Steps/0/Name", f"Step name '{shown(name)}' {pattern}")])
 
 
 @pytest.mark.parametrize(("name", "legal"), [("A-b_9", True), ("x" * 256, True), ("x" * 257, False), ("a b", False)])
@@ -156,7 +157,16 @@ def test_known_types_and_their_members_pass(allowed: JSON) -> None:
 @pytest.mark.parametrize(
     ("refused", "member", "message"),
     [
-        (step(Argument={}), "Argument", "Unknown member 'Argument' of a step of type Training."),
+        (
+            step(Argument={}),
+            "Argument",
+            "Unknown member 'Argument' of a step of type Training. Did you mean 'Arguments'?",
+        ),
+        (
+            step(depends_on=[]),
+            "depends_on",
+            "Unknown member 'depends_on' of a step of type Training. Did you mean 'DependsOn'?",
+        ),
         (
             step(CacheConf={}),
             "CacheConf",
@@ -165,9 +175,15 @@ def test_known_types_and_their_members_pass(allowed: JSON) -> None:
         (
             step("A", "Model", CacheConfig={"Enabled": False}),
             "CacheConfig",
-            "Unknown member 'CacheConfig' of a step of type Model.",
+            "Unknown member 'CacheConfig' of a step of type Model. "
+            "Known: Arguments, DependsOn, Description, DisplayName, Name, RetryPolicies, Type.",
         ),
-        (choice(FunctionArn="f"), "FunctionArn", "Unknown member 'FunctionArn' of a step of type Condition."),
+        (
+            choice(FunctionArn="f"),
+            "FunctionArn",
+            "Unknown member 'FunctionArn' of a step of type Condition. "
+            "Known: Arguments, DependsOn, Description, DisplayName, Name, Type.",
+        ),
         (
             step(PropertyFiles=[{"PropertyFileName": "f", "OutputName": "o", "FilePath": "p"}]),
             "PropertyFiles",
@@ -184,7 +200,7 @@ def test_members_a_type_does_not_have(refused: JSON, member: str, message: str) 
     [
         ("Parameters.Count", None),
         ("Parameters.Cuont", "Unknown parameter 'Cuont'. Did you mean 'Count'?"),
-        ("Parameters.Zzz", "Unknown parameter 'Zzz'."),
+        ("Parameters.Zzz", "Unknown parameter 'Zzz'. Known: Count."),
         ("Parameters.Count.X", "'Count' is a single value: nothing can stand at 'Parameters.Count.X'."),
         (
             "Execution.PipelineName[0]",
@@ -195,12 +211,20 @@ def test_members_a_type_does_not_have(refused: JSON, member: str, message: str) 
         ("Execution.TrainingJobName", None),
         (
             "Execution.ProcessingJobName",
-            "Unknown execution variable 'ProcessingJobName'. Did you mean 'TrainingJobName'?",
+            "Unknown execution variable 'ProcessingJobName'. Known: CurrentDateTime, PipelineArn, "
+            "PipelineExecutionArn, PipelineExecutionId, PipelineName, StartDateTime, TrainingJobName.",
         ),
-        ("Execution.PipelineId", "Unknown execution variable 'PipelineId'. Did you mean 'PipelineArn'?"),
-        ("PipelineExperimentConfig.TrialName", "Unknown experiment name 'TrialName'."),
+        (
+            "Execution.PipelineId",
+            "Unknown execution variable 'PipelineId'. Known: CurrentDateTime, PipelineArn, PipelineExecutionArn, "
+            "PipelineExecutionId, PipelineName, StartDateTime, TrainingJobName.",
+        ),
+        (
+            "PipelineExperimentConfig.TrialName",
+            "The pipeline has no PipelineExperimentConfig: there is no name of an experiment to read.",
+        ),
         ("Steps.A.TrainingJobName", None),
-        ("Steps.B.TrainingJobName", "Unknown step 'B'."),
+        ("Steps.B.TrainingJobName", "Unknown step 'B'. Known: A, F, R."),
         ("Steps.F.X", "Step 'F' of type Fail has no properties."),
         ("ForEach.CurrentItem", "'ForEach.CurrentItem' can be read only in the body of a ForEach step."),
         ("IterationOutput.A.TrainingJobName", "'IterationOutput' can be read only as the Field of a Selector."),
@@ -238,6 +262,9 @@ def test_references_in_conditions_and_in_other_members() -> None:
     ]
 
 
+NOTHING_FOLLOWS = ": a Fail step ends the execution, and nothing follows it."
+
+
 @pytest.mark.parametrize(
     ("dependency", "message"),
     [
@@ -245,10 +272,10 @@ def test_references_in_conditions_and_in_other_members() -> None:
         ({"Step": "A", "Trigger": "Failed"}, None),
         ("C", None),
         ("In", None),
-        ("B", "Unknown step 'B' in DependsOn."),
+        ("B", "Unknown step 'B' in DependsOn. Known: A, C, In, Stop, Last."),
         ("in", "Unknown step 'in' in DependsOn. Did you mean 'In'?"),
-        ("Stop", "Last can not depends on Stop"),
-        ({"Step": "Stop", "Trigger": "Any"}, "Last can not depends on Stop"),
+        ("Stop", f"Last can not depends on Stop{NOTHING_FOLLOWS}"),
+        ({"Step": "Stop", "Trigger": "Any"}, f"Last can not depends on Stop{NOTHING_FOLLOWS}"),
     ],
 )
 def test_dependencies(dependency: JSON, message: str | None) -> None:
@@ -259,7 +286,9 @@ def test_dependencies(dependency: JSON, message: str | None) -> None:
 
 def test_a_condition_cannot_wait_for_a_fail_step() -> None:
     steps: list[JSON] = [step("FailStep", "Fail", {"ErrorMessage": "x"}), choice("CondStep", DependsOn=["FailStep"])]
-    assert problems(Steps=steps) == [("/Steps/1/DependsOn/0", "CondStep can not depends on FailStep")]
+    assert problems(Steps=steps) == [
+        ("/Steps/1/DependsOn/0", f"CondStep can not depends on FailStep{NOTHING_FOLLOWS}")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +305,8 @@ def test_a_condition_cannot_wait_for_a_fail_step() -> None:
     ],
 )
 def test_cycles(steps: JSON, pointer: str, circle: str) -> None:
-    assert problems(Steps=steps) == [(pointer, f"Cycle detected in the pipeline definition: {circle}")]
+    advice = "Each waits for the next: by DependsOn, by reading its properties, or by standing in its branch."
+    assert problems(Steps=steps) == [(pointer, f"Cycle detected in the pipeline definition: {circle}. {advice}")]
 
 
 def evaluating(files: JSON, read: str, outputs: JSON = None) -> JSON:
@@ -296,14 +326,20 @@ READ_FILE = "/Steps/1/Arguments/Conditions/0/LeftValue/Std:JsonGet/PropertyFile"
     ("steps", "expected"),
     [
         (evaluating([FILE], "Steps.E.PropertyFiles.File"), []),
-        (evaluating([FILE], "Steps.X.PropertyFiles.File"), [(READ_FILE, "Unknown step 'X'.")]),
+        (evaluating([FILE], "Steps.X.PropertyFiles.File"), [(READ_FILE, "Unknown step 'X'. Known: C, E.")]),
         (
             evaluating([FILE], "Steps.E.PropertyFiles.Fill"),
-            [(READ_FILE, "Step 'E' declares no property file 'Fill'. Did you mean 'File'?")],
+            [(READ_FILE, "Step 'E' declares no property file 'Fill'. Known: File.")],
         ),
         (
             evaluating([], "Steps.E.PropertyFiles.File"),
-            [(READ_FILE, "Step 'E' declares no property file 'File'.")],
+            [
+                (
+                    READ_FILE,
+                    "Step 'E' declares no property file 'File'. Its PropertyFiles must name the file and the output "
+                    "that holds it.",
+                )
+            ],
         ),
         (
             evaluating([{**FILE, "OutputName": "raport"}], "Steps.E.PropertyFiles.File"),
@@ -324,7 +360,7 @@ READ_FILE = "/Steps/1/Arguments/Conditions/0/LeftValue/Std:JsonGet/PropertyFile"
             [
                 (
                     "/Steps/0/Arguments/ProcessingOutputConfig/Outputs",
-                    "Expecting start of Json Array.",
+                    "Expecting start of Json Array. Found an object.",
                 )
             ],
         ),
@@ -334,7 +370,12 @@ READ_FILE = "/Steps/1/Arguments/Conditions/0/LeftValue/Std:JsonGet/PropertyFile"
         ),
         (
             [step("E", "Processing", {"ProcessingOutputConfig": {"Outputs": [3]}}, PropertyFiles=[FILE])],
-            [("/Steps/0/Arguments/ProcessingOutputConfig/Outputs/0", "Expecting start of Json Object.")],
+            [
+                (
+                    "/Steps/0/Arguments/ProcessingOutputConfig/Outputs/0",
+                    "Expecting start of Json Object. Found the number 3.",
+                )
+            ],
         ),
     ],
 )
@@ -363,7 +404,48 @@ INPUT: JSON = {"ProcessingInputs": [{"InputName": "i", "S3Input": {"S3Uri": "s3:
         ("Processing", {"Environment": None, "NetworkConfig": None}, []),
         ("Processing", {"ProcessingJobName": "prefix"}, []),
         ("Training", {"HyperParameters": {"n": 3, "x": get("Execution.PipelineName")}}, []),
-        ("Training", {"EnableManagedSpotTraining": get("Execution.PipelineName")}, []),
+        ("Training", {"EnableManagedSpotTraining": get("Parameters.Flag")}, []),
+        (
+            "Training",
+            {"EnableManagedSpotTraining": get("Execution.PipelineName")},
+            [("/EnableManagedSpotTraining", "Expecting a boolean, but 'Execution.PipelineName' is a string.")],
+        ),
+        ("Training", {"StoppingCondition": {"MaxRuntimeInSeconds": get("Parameters.Count")}}, []),
+        ("Training", {"StoppingCondition": {"MaxRuntimeInSeconds": get("Parameters.Rate")}}, []),
+        (
+            "Training",
+            {"StoppingCondition": {"MaxRuntimeInSeconds": get("Parameters.Text")}},
+            [
+                (
+                    "/StoppingCondition/MaxRuntimeInSeconds",
+                    "Expecting a number, but parameter 'Text' is of type String: declare it as Integer.",
+                )
+            ],
+        ),
+        (
+            "Training",
+            {"StoppingCondition": {"MaxRuntimeInSeconds": {"Std:Join": {"On": "", "Values": [1, 2]}}}},
+            [("/StoppingCondition/MaxRuntimeInSeconds", "Expecting a number, but Std:Join makes a string.")],
+        ),
+        (
+            "Training",
+            {"EnableManagedSpotTraining": get("Parameters.Count")},
+            [
+                (
+                    "/EnableManagedSpotTraining",
+                    "Expecting a boolean, but parameter 'Count' is of type Integer: declare it as Boolean.",
+                )
+            ],
+        ),
+        (
+            "Training",
+            {
+                "Environment": {
+                    "A": {"Std:Join": {"On": "", "Values": [get("Parameters.Text"), get("Parameters.Flag")]}}
+                }
+            },
+            [],
+        ),
         (
             "Model",
             {"PrimaryContainer": {"AdditionalModelDataSource": []}},
@@ -378,20 +460,60 @@ INPUT: JSON = {"ProcessingInputs": [{"InputName": "i", "S3Input": {"S3Uri": "s3:
         (
             "Processing",
             {"NetworkConfig": {"VpcConfig": {"SecurityGroupIds": get("Execution.PipelineName"), "Subnets": ["s"]}}},
-            [("/NetworkConfig/VpcConfig/SecurityGroupIds", "Expecting start of Json Array.")],
+            [
+                (
+                    "/NetworkConfig/VpcConfig/SecurityGroupIds",
+                    "Expecting start of Json Array. An expression cannot stand for an array: write it out; "
+                    "its elements may be expressions.",
+                )
+            ],
         ),
-        ("Processing", {"ProcessingInputs": [3]}, [("/ProcessingInputs/0", "Expecting start of Json Object.")]),
+        (
+            "Processing",
+            {"ProcessingInputs": [3]},
+            [("/ProcessingInputs/0", "Expecting start of Json Object. Found the number 3.")],
+        ),
         (
             "Processing",
             {"Environment": get("Execution.PipelineName")},
-            [("/Environment", "Expecting start of Json Object.")],
+            [
+                (
+                    "/Environment",
+                    "Expecting start of Json Object. An expression cannot stand for an object: write it out; "
+                    "its values may be expressions.",
+                )
+            ],
         ),
         (
             "Processing",
             {"Environment": {"A": {"b": 1}}},
-            [("/Environment/A", "Expecting a scalar value or an expression.")],
+            [("/Environment/A", "Expecting a scalar value or an expression. Found an object.")],
         ),
-        ("Training", {"RoleArn": ["x"]}, [("/RoleArn", "Expecting a scalar value or an expression.")]),
+        (
+            "Processing",
+            {"Environment": {"A": {"get": "Parameters.Text"}}},
+            [("/Environment/A", "Expecting a scalar value or an expression. Did you mean 'Get'?")],
+        ),
+        (
+            "Processing",
+            {"Environment": {"A": {"Join": {"On": "", "Values": []}}}},
+            [("/Environment/A", "Expecting a scalar value or an expression. Did you mean 'Std:Join'?")],
+        ),
+        (
+            "Processing",
+            {"Environment": {"A": {"Get": "Parameters.Text", "Default": "x"}}},
+            [
+                (
+                    "/Environment/A",
+                    "Expecting a scalar value or an expression. Beside 'Get' an expression has no other member.",
+                )
+            ],
+        ),
+        (
+            "Training",
+            {"RoleArn": ["x"]},
+            [("/RoleArn", "Expecting a scalar value or an expression. Found an array.")],
+        ),
         (
             "Training",
             {"AlgorithmSpecification": {"TrainingInputMode": "Filly"}},
@@ -413,14 +535,56 @@ INPUT: JSON = {"ProcessingInputs": [{"InputName": "i", "S3Input": {"S3Uri": "s3:
         (
             "Condition",
             {"Conditions": [], "ThenSteps": []},
-            [("/ThenSteps", "Unknown Argument member 'ThenSteps'")],
+            [("/ThenSteps", "Unknown Argument member 'ThenSteps'. Known: Conditions, IfSteps, ElseSteps.")],
         ),
         ("Lambda", {"anything": {"at": ["all"]}}, []),
     ],
 )
 def test_arguments_fit_the_operation(type_: str, arguments: JSON, expected: list[tuple[str, str]]) -> None:
-    found = problems(Steps=[step("A", type_, arguments)])
+    parameters: list[JSON] = [
+        {"Name": name, "Type": type_}
+        for name, type_ in (("Count", "Integer"), ("Rate", "Float"), ("Text", "String"), ("Flag", "Boolean"))
+    ]
+    found = problems(Steps=[step("A", type_, arguments)], Parameters=parameters)
     assert found == [(f"/Steps/0/Arguments{place}", message) for place, message in expected]
+
+
+@pytest.mark.parametrize(
+    ("path", "further"),
+    [
+        ("Steps.T.ModelArtifacts", "is a structure: read one of its members [S3ModelArtifacts]."),
+        ("Steps.T.InputDataConfig", "is a list: read one of its elements, such as [0]."),
+        ("Steps.T.HyperParameters", "is a map: read one of its entries, such as ['key']."),
+    ],
+)
+def test_what_is_no_scalar_cannot_stand_for_one(path: str, further: str) -> None:
+    message = f"Expecting a scalar value, but '{path}' {further}"
+    joined: JSON = {"Std:Join": {"On": "/", "Values": ["s3://b", get(path)]}}
+    compared: JSON = {"Type": "Equals", "LeftValue": 1, "RightValue": get(path)}
+    steps: list[JSON] = [
+        step("T"),
+        step("A", "Training", {"Environment": {"A": get(path)}}),
+        step("B", "Lambda", {"a": [{"b": joined}], "whole": get(path)}),
+        step("C", "Condition", {"Conditions": [compared]}),
+    ]
+    assert problems(Steps=steps) == [
+        ("/Steps/1/Arguments/Environment/A", message),
+        ("/Steps/2/Arguments/a/0/b/Std:Join/Values/1", message),
+        ("/Steps/3/Arguments/Conditions/0/RightValue", message),
+    ]
+
+
+def test_no_more_is_looked_for_than_is_told() -> None:
+    unknown: JSON = {f"Member{number}": number for number in range(1000)}
+    wrong: JSON = {"Environment": {f"E{number}": [] for number in range(1000)}}
+    for given in (unknown, wrong):
+        pipeline = parse(json.dumps({"Steps": [step("A", "Training", given)]}))
+        assert len(list(arguments.check(Subject(pipeline, operation)))) == PER_RULE
+
+
+def test_patterns_are_not_even_tried() -> None:
+    """Bedrock's pattern of job names takes centuries for this one."""
+    assert problems(Steps=[step("B", "BedrockModelImport", {"JobName": "a-" * 31 + "!"})]) == []
 
 
 @pytest.mark.parametrize(
@@ -428,7 +592,7 @@ def test_arguments_fit_the_operation(type_: str, arguments: JSON, expected: list
     [
         ("Steps.T.ModelArtifacts.S3ModelArtifacts", None),
         ("Steps.T.InputDataConfig[0].DataSource.S3DataSource.S3Uri", None),
-        ("Steps.T.InputDataConfig['train'].DataSource", None),
+        ("Steps.T.InputDataConfig['train'].DataSource.S3DataSource.S3Uri", None),
         ("Steps.T.HyperParameters['depth']", None),
         ("Steps.T.FinalMetricDataList['auc'].Value", None),
         ("Steps.P.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri", None),
@@ -437,8 +601,8 @@ def test_arguments_fit_the_operation(type_: str, arguments: JSON, expected: list
         ("Steps.G.ModelPackageArn", None),
         ("Steps.C.Outcome", None),
         ("Steps.Tune.TrainingJobSummaries[0].TrainingJobName", None),
-        ("Steps.T", "Invalid property 'Steps.T': it names no property of the step."),
-        ("Steps.C", "Invalid property 'Steps.C': it names no property of the step."),
+        ("Steps.T", "Invalid property 'Steps.T': it names no property of the step. One is 'TrainingJobName'."),
+        ("Steps.C", "Invalid property 'Steps.C': it names no property of the step. One is 'Outcome'."),
         (
             "Steps.T.ModelArtefacts.S3ModelArtifacts",
             "Invalid property 'Steps.T.ModelArtefacts.S3ModelArtifacts': nothing can stand at ModelArtefacts."

@@ -235,6 +235,42 @@ def test_a_name_outside_of_groups_is_a_prefix(sagemaker: Any) -> None:
         assert described["ModelPackageName"] == package.rpartition("/")[2]
 
 
+def test_tags_of_a_version_go_to_the_group_that_is_made_for_it(sagemaker: Any) -> None:
+    tags = [{"Key": "team", "Value": "churn"}]
+    create(sagemaker, "tagged", [registering(ModelPackageGroupName="tagged-group", Tags=tags)])
+    for version in (1, 2):
+        _, ended, listed = run(sagemaker, "tagged")
+        assert ended["PipelineExecutionStatus"] == "Succeeded", listed
+        package = listed["Register"]["Metadata"]["RegisterModel"]["Arn"]
+        assert package.endswith(f":model-package/tagged-group/{version}")
+    group = sagemaker.describe_model_package_group(ModelPackageGroupName="tagged-group")["ModelPackageGroupArn"]
+    assert sagemaker.list_tags(ResourceArn=group)["Tags"] == tags
+
+    sagemaker.create_model_package_group(ModelPackageGroupName="standing-group")
+    create(sagemaker, "tagged-late", [registering(ModelPackageGroupName="standing-group", Tags=tags)])
+    _, ended, listed = run(sagemaker, "tagged-late")
+    assert ended["PipelineExecutionStatus"] == "Succeeded", listed
+    standing = sagemaker.describe_model_package_group(ModelPackageGroupName="standing-group")["ModelPackageGroupArn"]
+    assert sagemaker.list_tags(ResourceArn=standing)["Tags"] == []
+
+
+def test_a_group_that_cannot_be_made_says_why(sagemaker: Any) -> None:
+    tags = [{"Key": "aws:team", "Value": "churn"}]
+    create(sagemaker, "untaggable", [registering(ModelPackageGroupName="untaggable", Tags=tags)])
+    _, _, listed = run(sagemaker, "untaggable")
+    assert "Tag keys starting with 'aws:' are reserved" in listed["Register"]["FailureReason"]
+
+
+def test_executions_at_once_share_the_group_that_they_make(sagemaker: Any) -> None:
+    create(sagemaker, "shared", [registering(ModelPackageGroupName="shared-group")])
+    started = [sagemaker.start_pipeline_execution(PipelineName="shared")["PipelineExecutionArn"] for _ in range(20)]
+    for arn in started:
+        assert ended_execution(sagemaker, arn)["PipelineExecutionStatus"] == "Succeeded", steps_of(sagemaker, arn)
+    listed = sagemaker.list_model_packages(ModelPackageGroupName="shared-group", MaxResults=100)
+    versions = [package["ModelPackageVersion"] for package in listed["ModelPackageSummaryList"]]
+    assert sorted(versions) == list(range(1, 21))
+
+
 def test_a_package_that_goes_nowhere_says_what_is_missing(sagemaker: Any) -> None:
     create(sagemaker, "nowhere", [registering()])
     _, ended, listed = run(sagemaker, "nowhere")

@@ -64,11 +64,15 @@ def test_configurations(value: JSON, expected: CacheConfig | None) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ([], "Expecting start of Json Object. (at /C)"),
+        ([], "Expecting start of Json Object. Found an array. (at /C)"),
         ({}, "Missing required member 'Enabled' (at /C)"),
-        ({"Enabled": "true"}, "Expecting a Json Boolean. (at /C/Enabled)"),
-        ({"Enabled": True}, "Missing required member 'ExpireAfter' (at /C)"),
-        ({"Enabled": True, "ExpireAfter": 3}, "Expecting a Json String. (at /C/ExpireAfter)"),
+        ({"Enabled": "true"}, "Expecting true or false. Found the text 'true'. (at /C/Enabled)"),
+        (
+            {"Enabled": True},
+            "Missing required member 'ExpireAfter': where caching is on, an age such as P30D, 30d, T12H or P4DT12H. "
+            "(at /C)",
+        ),
+        ({"Enabled": True, "ExpireAfter": 3}, "Expecting a Json String. Found the number 3. (at /C/ExpireAfter)"),
         (
             {"Enabled": True, "ExpireAfter": "soon"},
             "'soon' is no ISO 8601 duration above zero, such as P30D, 30d, T12H or P4DT12H. (at /C/ExpireAfter)",

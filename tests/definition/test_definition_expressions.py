@@ -68,8 +68,13 @@ JSON_GET = "/here/Std:JsonGet"
     ("value", "pointer", "message"),
     [
         ({"Get": 3}, GET, "Expecting a Json String."),
-        ({"Get": "Nowhere.X"}, GET, "Invalid reference 'Nowhere.X': it must begin with one of Parameters., "),
-        ({"Get": "Steps.A..B"}, GET, "Invalid reference 'Steps.A..B': it cannot be read from character 2 on."),
+        ({"Get": "Nowhere.X"}, GET, "Invalid reference 'Nowhere.X': it must begin with one of [Parameters., "),
+        (
+            {"Get": "Steps.A..B"},
+            GET,
+            "Invalid reference 'Steps.A..B': it cannot be read from character 2 on; "
+            "paths are such as a.b, a[0] or a['b'].",
+        ),
         ({"Std:Join": []}, JOIN, "Expecting start of Json Object."),
         ({"Std:Join": {"On": "/", "Values": "x"}}, JOIN + "/Values", "Expecting start of Json Array."),
         ({"Std:Join": {"On": 1, "Values": []}}, JOIN + "/On", "Expecting a Json String."),

@@ -49,17 +49,23 @@ NEEDS_LIST = "Expecting start of Json Array, or an expression that comes to a JS
         ({"IterableItems": []}, "There are 0 items; from 1 to 100 are allowed. (at /A/IterableItems)"),
         ({"IterableItems": [1] * 101}, "There are 101 items; from 1 to 100 are allowed. (at /A/IterableItems)"),
         ({"IterableItems": [None]}, "An item cannot be null. (at /A/IterableItems/0)"),
-        ({"IterableItems": [{"a": 1}]}, "Expecting a scalar value or an expression. (at /A/IterableItems/0)"),
+        (
+            {"IterableItems": [{"a": 1}]},
+            "Expecting a scalar value or an expression. Found an object. (at /A/IterableItems/0)",
+        ),
         ({"MaxConcurrency": None}, "Missing required member 'MaxConcurrency' (at /A)"),
-        ({"MaxConcurrency": 0}, "Expecting a whole number from 1 to 50, but found '0'. (at /A/MaxConcurrency)"),
-        ({"MaxConcurrency": True}, "Expecting a whole number from 1 to 50, but found 'True'. (at /A/MaxConcurrency)"),
+        (
+            {"MaxConcurrency": 0},
+            "Expecting a whole number from 1 to 50, but found the number 0. (at /A/MaxConcurrency)",
+        ),
+        ({"MaxConcurrency": True}, "Expecting a whole number from 1 to 50, but found true. (at /A/MaxConcurrency)"),
         ({"ForEachBody": []}, "A ForEach step must hold at least one step. (at /A/ForEachBody)"),
         ({"ForEachBody": None}, "Missing required member 'ForEachBody' (at /A)"),
         (
             {"Iterable": []},
             "Unknown Argument member 'Iterable'. Did you mean 'IterableItems'? (at /A/Iterable)",
         ),
-        ({"Selector": []}, "Expecting start of Json Object. (at /A/Selector)"),
+        ({"Selector": []}, "Expecting start of Json Object. Found an array. (at /A/Selector)"),
         (
             {"Selector": {"Pick": "Max", "Field": FIELD}},
             "Unknown pick 'Max'. Did you mean 'MaxBy'? (at /A/Selector/Pick)",
@@ -110,8 +116,8 @@ def test_outputs() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ({}, "Expecting start of Json Array. (at /O)"),
-        ([3], "Expecting start of Json Object. (at /O/0)"),
+        ({}, "Expecting start of Json Array. Found an object. (at /O)"),
+        ([3], "Expecting start of Json Object. Found the number 3. (at /O/0)"),
         ([{}], "Missing required member 'OutputName' (at /O/0)"),
         (
             [{"OutputName": "a", "OutputType": "Int"}],
@@ -119,7 +125,7 @@ def test_outputs() -> None:
         ),
         (
             [{"OutputName": "a", "Type": "String"}],
-            "Unknown OutputParameter member 'Type' (at /O/0/Type)",
+            "Unknown OutputParameter member 'Type'. Known: OutputName, OutputType. (at /O/0/Type)",
         ),
     ],
 )

@@ -200,7 +200,7 @@ def step_with(**members: JSON) -> dict[str, JSON]:
         (
             {"Steps": [], "Parameters": [{"Name": "P", "Type": "Int"}]},
             "/Parameters/0/Type",
-            "Unknown parameter type 'Int'. Known: String, Integer, Float, Boolean.",
+            "Unknown parameter type 'Int'. Did you mean 'Integer'?",
         ),
         (
             {"Steps": [], "Parameters": [{"Name": "P", "Default": 1}]},
@@ -247,7 +247,7 @@ def step_with(**members: JSON) -> dict[str, JSON]:
         (
             step_with(Arguments={"A": {"b": [{"Get": "x"}]}}),
             "/Steps/0/Arguments/A/b/0/Get",
-            "Invalid reference 'x': it must begin with one of Parameters., ",
+            "Invalid reference 'x': it must begin with one of [Parameters., ",
         ),
         (step_with(FunctionArn={"Get": "x"}), "/Steps/0/FunctionArn/Get", "Invalid reference 'x'"),
     ],
@@ -290,7 +290,7 @@ def test_enumerations_are_of_strings_and_hold_the_default() -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     text = '{"Version": 1, "X": 1, "Steps": [{"Name": "A", "Type": "Fail"}, 5]}'
-    assert [problem.pointer for problem in problems(text)] == ["/X", "/Version", "/Steps/0", *["/Steps/1"] * 4]
+    assert [problem.pointer for problem in problems(text)] == ["/X", "/Version", "/Steps/0", "/Steps/1"]
 
 
 def test_malformed_json_is_refused() -> None:

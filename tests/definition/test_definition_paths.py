@@ -125,12 +125,12 @@ def test_values_are_found(path: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("path", "nowhere"),
     [
-        ("Missing", r"nothing at \.Missing"),
+        ("Missing", r"nothing at Missing"),
         ("Outputs[3]", r"nothing at \[3\]"),
         ("Outputs['none']", r"nothing at \['none'\]"),
         ("Environment[0]", r"nothing at \[0\]"),
-        ("Environment['KEY'].X", r"nothing at \.X"),
-        ("Nothing.X", r"nothing at \.X"),
+        ("Environment['KEY'].X", r"nothing at X"),
+        ("Nothing.X", r"nothing at X"),
     ],
 )
 def test_paths_that_lead_nowhere_say_so(path: str, nowhere: str) -> None:

@@ -26,6 +26,7 @@ FILES = {
     "s3://b/results.json": '{"Result": 7}',
     "s3://b/nested": '{"a": "{\\"b\\": 1}"}',
     "s3://b/broken": "{",
+    "s3://b/nan": '{"loss": NaN, "most": 1e999}',
     "s3://b/deep": "[" * 100_000,
 }
 
@@ -100,8 +101,27 @@ def test_expressions_come_to_values(tree: Tree, value: JSON) -> None:
         (get("Steps.Train.ModelArtifacts.Other[0]"), "Steps.Train.ModelArtifacts.Other[0] is undefined."),
         (get("ForEach.CurrentItem"), "ForEach.CurrentItem is undefined."),
         (Join("", (get("Steps.Choose"),)), 'Expected a scalar value but found {"Outcome": true}.'),
-        (json_get("metrics.nothing"), "Invalid json path 'metrics.nothing'"),
-        (json_get("metrics"), "Invalid json path 'metrics': it leads to no scalar value."),
+        (
+            json_get("metrics.f1"),
+            "Invalid json path 'metrics.f1': in s3://b/out/a/r.json there is nothing at f1. Known: auc.",
+        ),
+        (
+            json_get("x[0]"),
+            "Invalid json path 'x[0]': in s3://b/out/a/r.json there is nothing at x. Known: metrics, ok, none, list.",
+        ),
+        (json_get("list[5]"), "Invalid json path 'list[5]': in s3://b/out/a/r.json there is nothing at [5]."),
+        (
+            json_get("metrics"),
+            "Invalid json path 'metrics': in s3://b/out/a/r.json it leads to an object, not to a scalar value.",
+        ),
+        (
+            json_get("loss", "s3://b/nan"),
+            "Invalid json path 'loss': in s3://b/nan it leads to NaN, which is no JSON number.",
+        ),
+        (
+            json_get("most", "s3://b/nan"),
+            "Invalid json path 'most': in s3://b/nan it leads to Infinity, which is no JSON number.",
+        ),
         (json_get("a", PropertyFileReference("Eval", "Other")), "Steps.Eval.PropertyFiles.Other is undefined."),
         (json_get("a", PropertyFileReference("No", "Report")), "Steps.No.PropertyFiles.Report is undefined."),
         (json_get("a", "s3://b/broken"), "Contents of file s3://b/broken are not in valid JSON format."),

@@ -12,8 +12,10 @@ from stepwell.spec.models import Shape
 SERVICES = (
     *("sagemaker", "sagemaker-runtime", "sagemaker-metrics", "iam", "sts", "logs", "lambda", "events", "sqs"),
     *("s3", "cloudformation", "scheduler", "ecr", "servicecatalog", "codepipeline", "codebuild", "codecommit"),
-    "emr-serverless",
+    *("emr", "emr-serverless"),
 )
+UNMATCHED = ("bedrock",)
+"""Services of which pipelines know the shapes and nobody asks for anything: their patterns are never tried."""
 
 REPEATED = ("a", "a-", "-", "1.", ".", " ", "a ", "a/", "/", ":", "a:", "\t", "=", "A", "@", "0", "\n", "a\n")
 
@@ -24,7 +26,7 @@ def strings_with_pattern(service: str) -> list[Shape]:
     return [model.shape(name) for name in names]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", (*SERVICES, *UNMATCHED))
 def test_every_pattern_compiles(service: str) -> None:
     for shape in strings_with_pattern(service):
         assert patterns.compiled(shape.traits["pattern"]), shape
@@ -66,6 +68,14 @@ MEANINGS = {
     "the whole is matched": ("a|ab", "ab", "abc"),
     "a bracket in a class": ("[\\[\\]a]+", "[a]", "b"),
     "characters above the first plane": ("[\\x{10000}-\\x{10FFFF}]", "😀", "a"),
+    "a surrogate pair is one character": ("\\uD83D\\uDE00", "😀", "😁"),
+    "surrogate pairs bound a range": (
+        "[\\u0020-\\uD7FF\\uD800\\uDC00-\\uDBFF\\uDFFF]*",
+        "a😀\U00010000\U0010ffff",
+        "\t",
+    ),
+    "and nothing between them": ("[\\uD800\\uDC00-\\uDBFF\\uDFFF]", "\U0010ffff", "\ud800"),
+    "a half of a pair stands for itself": ("[\\uDBFF-\\uDFFF]", "\udc00", "😀"),
 }
 
 

@@ -19,7 +19,7 @@ from stepwell.definition.values import StoredValues
 from stepwell.spec.models import operation
 from stepwell.spec.validation import check
 from stepwell.steps import registry
-from stepwell.steps.kinds import Job
+from stepwell.steps.kinds import Job, Need
 from stepwell.steps.names import client_token, job_name
 from stepwell.steps.requests import EXECUTION_TAG, Origin, Request, create, describe, metadata, name_of, stop
 
@@ -138,6 +138,7 @@ def test_a_model_package_names_its_execution_and_can_be_repeated() -> None:
             "ClientToken": client_token(ARN, "S", 1),
             "MetadataProperties": {"CommitId": "c", "GeneratedBy": ARN},
         },
+        need=Need("ModelPackageGroup", {"ModelPackageGroupName": "g"}, {}),
     )
     named = {"ModelPackageGroupName": "g", "MetadataProperties": {"GeneratedBy": "own"}}
     assert made("RegisterModel", named).params["MetadataProperties"] == {"GeneratedBy": "own"}
@@ -147,6 +148,18 @@ def test_a_model_package_outside_of_groups_has_the_prefix_of_its_name() -> None:
     request = made("RegisterModel", {"ModelPackageName": "churn"})
     assert request.params["ModelPackageName"] == request.name == job_name(ARN, "S", 1, "churn")
     assert describe(job("RegisterModel"), request.name, "").params == {"ModelPackageName": request.name}
+
+
+def test_tags_of_a_version_are_for_its_group() -> None:
+    tags: Tree = [{"Key": "team", "Value": "x"}]
+    request = made("RegisterModel", {"ModelPackageGroupName": "g", "Tags": tags})
+    assert "Tags" not in request.params
+    assert request.need == Need("ModelPackageGroup", {"ModelPackageGroupName": "g"}, {"Tags": tags})
+    arn = "arn:aws:sagemaker:us-east-1:210987654321:model-package-group/g"
+    elsewhere = made("RegisterModel", {"ModelPackageGroupName": arn, "Tags": tags})
+    assert (elsewhere.need, "Tags" in elsewhere.params) == (None, False)
+    assert made("RegisterModel", {"ModelPackageName": "n", "Tags": tags}).params["Tags"] == tags
+    assert made("Model", {"Tags": tags}).need is None
 
 
 @pytest.mark.parametrize("arguments", [{}, {"ModelPackageGroupName": ""}, {"ModelPackageName": None}])

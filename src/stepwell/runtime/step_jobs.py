@@ -41,7 +41,7 @@ class Jobs:
         assert request is not None
         scope = context.acting(step)
         try:
-            _make_group(context, scope, job, request)
+            _make_needed(context, scope, request)
             arn = str(context.call(request, scope)[job.arn_member])
         except Fault as fault:
             standing = _standing(context, job, request)
@@ -123,16 +123,15 @@ def _standing(context: Context, job: Job, request: Request) -> Document | None:
         return None
 
 
-def _make_group(context: Context, scope: Scope, job: Job, request: Request) -> None:
+def _make_needed(context: Context, scope: Scope, request: Request) -> None:
     """What must stand before the creation: a pipeline makes a missing model package group (spec 04, 1)."""
-    group = request.params.get("ModelPackageGroupName") if job.noun == "ModelPackage" else None
-    if not group or ":" in group:
+    need = request.need
+    if need is None:
         return
-    named = {"ModelPackageGroupName": group}
     try:
-        context.call(Request("sagemaker", "DescribeModelPackageGroup", named), scope)
+        context.call(Request(request.service, need.describe, need.named), scope)
     except Fault:
-        context.call(Request("sagemaker", "CreateModelPackageGroup", named), scope)
+        context.call(Request(request.service, need.create, {**need.named, **need.more}), scope)
 
 
 def _job(defined: DefinedStep) -> Job:

@@ -37,6 +37,26 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What must stand before something can be created, and is made where it is missing."""
+
+    noun: str
+    """What `Create...` and `Describe...` are followed by."""
+    named: Document
+    """What describes it."""
+    more: Document
+    """What its creation takes besides."""
+
+    @property
+    def create(self) -> str:
+        return f"Create{self.noun}"
+
+    @property
+    def describe(self) -> str:
+        return f"Describe{self.noun}"
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The operations behind a step, and the names of the members in which they speak of it."""
 
@@ -64,6 +84,8 @@ class Job:
     """Its creation takes the tag that names the execution."""
     extend: Callable[[Document, str, str], Document] = field(default=lambda request, _arn, _token: request)
     """(request, execution ARN, derived token) -> the request with what only this noun needs."""
+    needs: Callable[[Document], Need | None] = field(default=lambda _request: None)
+    """The resolved arguments -> what must stand before; `extend` is given them afterwards."""
     addition: Callable[[Document], Addition] | None = None
     """Describe response of what succeeded -> what else to ask; None: the response is all."""
 

@@ -1,7 +1,8 @@
 """Room steps: RegisterModel, a model package. In: CreateModelPackage's members. Out: DescribeModelPackage's.
 
-A version in a group has no name and takes no tags (CreateModelPackage refuses them), so the creation is made
-repeatable by its ClientToken, and the execution is named in MetadataProperties.GeneratedBy (spec 02, section 13). A
+A version in a group has no name, so the creation is made repeatable by its ClientToken, and the execution is named in
+MetadataProperties.GeneratedBy (spec 02, section 13). It takes no tags either (CreateModelPackage refuses them): those
+of the arguments go to the group, when the step makes it because it is missing (SDK pull request 2475; spec 04, 1). A
 package outside of groups has a name, of which the arguments hold the prefix, as with jobs: the SDK writes one with
 use_custom_job_prefix only (spec 01, section 5).
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from stepwell.base.documents import Document
 from stepwell.definition.resolve import ResolutionError
-from stepwell.steps.kinds import Job, StepType
+from stepwell.steps.kinds import Job, Need, StepType
 from stepwell.steps.outcomes import Failed, Outcome, Succeeded
 
 GROUP, NAME = "ModelPackageGroupName", "ModelPackageName"
@@ -25,7 +26,16 @@ def _extend(request: Document, execution_arn: str, token: str) -> Document:
     if not request.get(GROUP) and not request.get(NAME):
         raise ResolutionError(_NOWHERE)
     generated = {"GeneratedBy": execution_arn, **(request.get("MetadataProperties") or {})}
-    return {**request, "ClientToken": token, "MetadataProperties": generated}
+    kept = {name: value for name, value in request.items() if name != "Tags" or not request.get(GROUP)}
+    return {**kept, "ClientToken": token, "MetadataProperties": generated}
+
+
+def _needs(request: Document) -> Need | None:
+    """The group of the version, unless it is named by ARN: then it is another's, or must stand."""
+    group = request.get(GROUP)
+    if not isinstance(group, str) or ":" in group:
+        return None
+    return Need("ModelPackageGroup", {GROUP: group}, {"Tags": request["Tags"]} if request.get("Tags") else {})
 
 
 def _outcome(response: Document) -> Outcome | None:
@@ -52,6 +62,7 @@ TYPE = StepType(
         role_member="",
         tagged=False,
         extend=_extend,
+        needs=_needs,
     ),
     members=frozenset({"RetryPolicies"}),
 )

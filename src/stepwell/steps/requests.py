@@ -16,7 +16,7 @@ from stepwell.definition.model import Step
 from stepwell.definition.resolve import ResolutionError, conform, resolve
 from stepwell.definition.values import StoredValues
 from stepwell.spec.models import Shape
-from stepwell.steps.kinds import Job
+from stepwell.steps.kinds import Job, Need
 from stepwell.steps.names import client_token, job_name
 
 EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
@@ -41,6 +41,8 @@ class Request:
     operation: str
     params: Document
     name: str = ""
+    need: Need | None = None
+    """What must stand before this creation."""
 
 
 def create(step: Step, job: Job, origin: Origin, values: StoredValues, shape: Shape) -> Request:
@@ -59,7 +61,8 @@ def create(step: Step, job: Job, origin: Origin, values: StoredValues, shape: Sh
     if job.takes_experiment:
         request = _with_experiment(request, step, origin)
     token = client_token(origin.execution_arn, step.name, origin.attempt)
-    return Request(job.service, job.create, job.extend(request, origin.execution_arn, token), name)
+    extended = job.extend(request, origin.execution_arn, token)
+    return Request(job.service, job.create, extended, name, job.needs(request))
 
 
 def name_of(step: Step, job: Job, origin: Origin, values: StoredValues) -> str:
