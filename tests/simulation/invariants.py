@@ -1,19 +1,36 @@
-"""What must hold at every moment, whatever users do and however processes die. Each has a mutant.
+"""What must hold at every moment, whatever users do and however processes die. Each has a mutant (mutants.py).
 
-An invariant looks at one Run of a World: `run.entries` and `run.status` were listed just now, `before` is what was
-listed the time before.
+An invariant looks at one Run of a World: `run.entries` and `run.status` were listed just now, `entries_before` and
+`status_before` the time before. It answers what is wrong; something empty if all is well.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from world import FINAL, Run, World
+from evidence import answered_otherwise, is_taken, made_too_often, written
+from order import ACTIVE, ENDED
+from random_definitions import MAKERS, MOST_RETRIES
+from runs import FINAL, Run
+from world import World
 
-MOST_RETRIES = 2
-"""MaxAttempts of the policies that simulations use."""
+DAY = 86_400.0
+MOST_ATTEMPTS = {"Processing": 1 + MOST_RETRIES, "Lambda": 1 + 5}
+"""Of a job by its policy; of a function by the one that holds where no policy names an exception. Others: 1."""
+
+Entry = dict[str, Any]
+Invariant = Callable[[World, Run], object]
+
+ALWAYS: list[Invariant] = []
+"""All but the last two, which are asked in the end."""
+
+
+def always(invariant: Invariant) -> Invariant:
+    """Marks an invariant that is asked again and again."""
+    ALWAYS.append(invariant)
+    return invariant
 
 
 class Broken(AssertionError):
@@ -24,150 +41,244 @@ class Broken(AssertionError):
         self.name = name
 
 
-Before = tuple[str, dict[str, dict[str, Any]]]
-Invariant = Callable[[World, Run, Before], object]
+# What executions make
 
 
-def every_job_is_made_once(world: World, run: Run, before: Before) -> object:
+@always
+def every_job_is_made_once(world: World, run: Run) -> object:
     """A step has made at most one job for each of its attempts."""
-    del before
-    made = Counter(step_of(name) for name in world.jobs.created if execution_of(name) == own_id(run))
-    return [step for step, count in made.items() if step in run.entries and count > run.entries[step]["AttemptCount"]]
+    return made_too_often(world, run, "job")
 
 
-def every_job_is_listed(world: World, run: Run, before: Before) -> object:
+@always
+def every_function_is_called_once(world: World, run: Run) -> object:
+    """A step has called its function at most once for each of its attempts."""
+    return made_too_often(world, run, "call")
+
+
+@always
+def every_message_is_sent_once(world: World, run: Run) -> object:
+    """A Callback step that waits has sent its token once; one that is being stopped has said so once."""
+    sent = Counter((message.made.name, message.is_stop) for message in world.worker.messages)
+    wrong: list[object] = [key for key, count in sent.items() if count > 1]
+    for name, entry in run.entries.items():
+        token = entry["Metadata"].get("Callback", {}).get("CallbackToken")
+        if token is not None and not sent[token, False]:
+            wrong.append((name, "was not sent"))
+        if token is not None and entry["StepStatus"] == "Stopping" and not sent[token, True]:
+            wrong.append((name, "was not told to stop"))
+    return wrong
+
+
+@always
+def everything_made_is_listed(world: World, run: Run) -> object:
     """Nothing was made that the execution does not know of."""
-    del before
-    made = {step_of(job.name) for job in world.running(run)}
-    return sorted(made - run.entries.keys())
+    return sorted({made.step for made in world.made(run)} - run.entries.keys())
 
 
-def no_step_begins_too_early(world: World, run: Run, before: Before) -> object:
-    """A step begins when all it waits for has ended as it should."""
-    del world, before
-    if run.was_retried:
+@always
+def nothing_outlives_its_execution(world: World, run: Run) -> object:
+    """When an execution has ended, nothing it made still runs."""
+    return [made.name for made in world.running(run)] if run.status in FINAL else []
+
+
+@always
+def attempts_are_bounded(world: World, run: Run) -> object:
+    """No step is tried more often than its policy allows, unless users have it tried again."""
+    if run.kept is not None:
         return []
-    needs = {step["Name"]: step.get("DependsOn", []) for step in flat(run.steps)}
+    attempts = {name: entry["AttemptCount"] for name, entry in run.entries.items() if not is_taken(entry)}
+    return [name for name, count in attempts.items() if count > MOST_ATTEMPTS.get(run.order.type_of(name), 1)]
+
+
+# When steps begin
+
+
+@always
+def no_step_begins_too_early(world: World, run: Run) -> object:
+    """A step begins when all it waits for has ended as it should, and within a loop that has begun."""
     early = []
-    for name in run.entries:
-        for need in needs.get(name, []):
-            wanted, trigger = (need["Step"], need["Trigger"]) if isinstance(need, dict) else (need, "Succeeded")
-            found = run.entries.get(wanted, {}).get("StepStatus")
-            if found not in (("Succeeded", "Failed", "Stopped") if trigger == "Any" else (trigger,)):
-                early.append((name, wanted, found))
+    for name, entry in run.entries.items():
+        if "SelectiveExecutionResult" in entry or name in (run.kept or ()):
+            continue
+        early += [(name, need) for need in run.order.needs(name) if not need.is_met(run.entries)]
+        loop = entry.get("IterationContext", {}).get("ParentStepName")
+        if loop is not None and loop not in run.entries:
+            early.append((name, loop))
     return early
 
 
-def parallelism_is_kept(world: World, run: Run, before: Before) -> object:
-    """Never more jobs at once than were ever allowed."""
-    del before
-    count = len(world.running(run))
+@always
+def parallelism_is_kept(world: World, run: Run) -> object:
+    """Never more steps at once that make something than were ever allowed."""
+    active = [name for name, entry in run.entries.items() if entry["StepStatus"] in ACTIVE]
+    count = sum(run.order.type_of(name) in MAKERS for name in active)
     return count if run.highest_limit is not None and count > run.highest_limit else 0
 
 
-def nothing_starts_after_a_failure(world: World, run: Run, before: Before) -> object:
+@always
+def turns_are_bounded(world: World, run: Run) -> object:
+    """Never more turns of a loop at once than its MaxConcurrency."""
+    active: dict[str, set[int]] = {}
+    for entry in run.entries.values():
+        turn = entry.get("IterationContext")
+        if turn is not None and entry["StepStatus"] in ACTIVE:
+            active.setdefault(turn["ParentStepName"], set()).add(turn["Index"])
+    limits = {loop: run.order.steps[loop]["Arguments"]["MaxConcurrency"] for loop in active}
+    return [(loop, turns) for loop, turns in active.items() if len(turns) > limits[loop]]
+
+
+@always
+def nothing_starts_after_a_failure(world: World, run: Run) -> object:
     """Once a failure is listed that no step takes up, no further step begins."""
-    del world, before
     if run.begun_when_broken is None:
-        taken = {
-            need["Step"] for step in flat(run.steps) for need in step.get("DependsOn", []) if isinstance(need, dict)
-        }
-        ends = {name: entry for name, entry in run.entries.items() if "IterationContext" not in entry}
-        broken = any(entry["StepStatus"] == "Failed" and name not in taken for name, entry in ends.items())
-        run.begun_when_broken = frozenset(run.entries) if broken else None
+        run.begun_when_broken = frozenset(run.entries) if run.order.breaks(run.entries) else None
         return []
     return sorted(run.entries.keys() - run.begun_when_broken)
 
 
-def what_has_ended_stays(world: World, run: Run, before: Before) -> object:
+@always
+def only_what_was_chosen_runs(world: World, run: Run) -> object:
+    """A selective execution runs the chosen steps; of others it lists what it has taken from its source."""
+    if run.chosen is None:
+        return []
+    own = {name: entry for name, entry in run.entries.items() if "SelectiveExecutionResult" not in entry}
+    outer = {run.order.loop_of.get(run.order.pattern(name)[0], name) for name in own}
+    return sorted(outer - run.chosen)
+
+
+# What steps read, and what is taken for their result
+
+
+@always
+def steps_read_what_was_written(world: World, run: Run) -> object:
+    """What a step was given is what the steps that it reads have written, and in a loop the item of its turn."""
+    wrong: list[object] = []
+    for made in world.made(run):
+        entry = run.entries.get(made.step, {})
+        if "item" in made.arguments and made.arguments["item"] != entry.get("IterationContext", {}).get("Item"):
+            wrong.append((made.step, "item", made.arguments["item"]))
+        for key, value in made.arguments.items():
+            wanted = written(world, run, made.step, key[2:]) if key.startswith("r_") else value
+            if value != wanted:
+                wrong.append((made.step, key, value, wanted))
+    return wrong
+
+
+@always
+def a_cached_result_is_real(world: World, run: Run) -> object:
+    """A cached step takes the result of one that ran, succeeded, and has not expired; and makes nothing itself."""
+    wrong = []
+    for name, entry in run.entries.items():
+        if "CacheHitResult" not in entry:
+            continue
+        source = entry["CacheHitResult"]["SourcePipelineExecutionArn"]
+        (found,) = (world.entries(each)[name] for each in world.runs if each.arn == source)
+        is_same = found["StepStatus"] == "Succeeded" and found["Metadata"] == entry["Metadata"]
+        is_fresh = not is_taken(found) and found.get("EndTime", 0.0) >= entry["StartTime"] - DAY
+        makes = entry["AttemptCount"] == 1 and any(made.step == name for made in world.made(run))
+        if makes or not (is_same and is_fresh):
+            wrong.append((name, source))
+    return wrong
+
+
+# What stays
+
+
+@always
+def what_has_ended_stays(world: World, run: Run) -> object:
     """A step or an execution that has ended does not change."""
-    del world
-    status, entries = before
-    changed: list[object] = [
-        name
-        for name, entry in entries.items()
-        if entry["StepStatus"] in ("Succeeded", "Failed", "Stopped") and run.entries.get(name) != entry
-    ]
-    if status in FINAL and run.status != status:
+    ended = {name: entry for name, entry in run.entries_before.items() if entry["StepStatus"] in ENDED}
+    changed: list[object] = [name for name, entry in ended.items() if run.entries.get(name) != entry]
+    if run.status_before in FINAL and run.status != run.status_before:
         changed.append(run.status)
     return changed
 
 
-def a_stop_is_not_lost(world: World, run: Run, before: Before) -> object:
-    """An execution whose stop was acknowledged ends as Stopped."""
-    del world, before
-    return run.status if run.was_stopped and run.status in FINAL and run.status != "Stopped" else ""
+@always
+def what_was_acknowledged_stands(world: World, run: Run) -> object:
+    """An execution whose start was acknowledged can be described, and has the limit that was last acknowledged."""
+    if not run.described:
+        return f"{run.arn} is unknown"
+    limit = run.described.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+    return "" if limit in run.limits else f"{limit} instead of {run.limits}"
 
 
-def no_job_outlives_its_execution(world: World, run: Run, before: Before) -> object:
-    """When an execution has ended, nothing it made still runs."""
-    del before
-    return [job.name for job in world.running(run)] if run.status in FINAL else []
+@always
+def a_stop_is_not_lost(world: World, run: Run) -> object:
+    """An execution whose stop was acknowledged is being stopped, and ends as Stopped."""
+    return run.status if run.was_stopped and run.status not in ("Stopping", "Stopped") else ""
 
 
-def attempts_are_bounded(world: World, run: Run, before: Before) -> object:
-    """No step is tried more often than its policy allows."""
-    del world, before
-    if run.was_retried:
+@always
+def an_answer_is_not_lost(world: World, run: Run) -> object:
+    """A Callback step ends as its worker was told that it would."""
+    return list(answered_otherwise(world.worker, run))
+
+
+@always
+def a_token_is_answered_once(world: World, run: Run) -> object:
+    """Of two different answers to a token one counts; the same answer again is no other."""
+    return world.worker.contradictions
+
+
+# How it ends
+
+
+@always
+def the_end_fits_the_steps(world: World, run: Run) -> object:
+    """An execution ends as its steps have ended."""
+    statuses = {entry["StepStatus"] for entry in run.entries.values()}
+    if run.status not in FINAL:
+        return ""
+    if run.was_stopped or (run.is_told_to_stop and run.status == "Stopped"):
+        fitting = "Stopped"
+    elif run.order.breaks(run.entries):
+        fitting = "Failed"
+    else:
+        fitting = "Succeeded" if statuses <= {"Succeeded"} else "CompletedWithFailures"
+    return "" if run.status == fitting and not statuses & {*ACTIVE} else f"{run.status} instead of {fitting}"
+
+
+@always
+def nothing_is_left_out(world: World, run: Run) -> object:
+    """An execution that has ended well has begun every step that it could, in every turn of every loop."""
+    if run.status not in ("Succeeded", "CompletedWithFailures"):
         return []
-    return [name for name, entry in run.entries.items() if entry["AttemptCount"] > 1 + MOST_RETRIES]
+    names = [name for name in run.order.outer() if run.chosen is None or name in run.chosen]
+    for name, entry in run.entries.items():
+        if run.order.type_of(name) == "ForEach" and entry["StepStatus"] == "Succeeded" and not is_taken(entry):
+            turns = range(entry["Metadata"]["ForEach"]["InputItemCount"])
+            names += [f"{body}-{index}" for body in run.order.bodies(name) for index in turns]
+    missing = [name for name in names if name not in run.entries]
+    return [name for name in missing if all(need.is_met(run.entries) for need in run.order.needs(name))]
 
 
-ALWAYS: tuple[Invariant, ...] = (
-    every_job_is_made_once,
-    every_job_is_listed,
-    no_step_begins_too_early,
-    parallelism_is_kept,
-    nothing_starts_after_a_failure,
-    what_has_ended_stays,
-    a_stop_is_not_lost,
-    no_job_outlives_its_execution,
-    attempts_are_bounded,
-)
-
-
-def check(world: World, run: Run) -> None:
+def check(world: World, *runs: Run) -> None:
     """Raises Broken for the first invariant that does not hold."""
-    before = (run.status, run.entries)
-    run.status, run.entries = world.status(run), world.entries(run)
-    for invariant in ALWAYS:
-        detail = invariant(world, run, before)
-        if detail:
-            raise Broken(invariant.__name__, detail)
+    world.worker.collect(world.call)
+    world.running()
+    for run in runs:
+        world.see(run)
+        for invariant in ALWAYS:
+            detail = invariant(world, run)
+            if detail:
+                raise Broken(invariant.__name__, detail)
 
 
 def every_execution_ends(run: Run) -> None:
-    """Asked when jobs have ended, time has passed and processes have lived for long enough."""
+    """Asked when all that was made has ended, time has passed and processes have lived for long enough."""
     if run.status not in FINAL:
         raise Broken("every_execution_ends", run.entries)
 
 
 def crashes_change_nothing(run: Run, calm: Run) -> None:
-    """An execution that nobody called ends as the same one does in a world without crashes."""
-    if run.status != calm.status:
-        raise Broken("crashes_change_nothing", (run.status, calm.status))
-    if run.status == "Succeeded":
-        found, wanted = ({name: entry["StepStatus"] for name, entry in each.entries.items()} for each in (run, calm))
-        if found != wanted:
-            raise Broken("crashes_change_nothing", (found, wanted))
+    """An execution that nobody disturbed ends as the same one does in a world without crashes, step by step."""
+    shown = [(each.status, _results(each) if each.status != "Failed" else {}) for each in (run, calm)]
+    if shown[0] != shown[1]:
+        raise Broken("crashes_change_nothing", shown)
 
 
-def flat(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The steps and, behind each, those of its branches; bodies of loops are patterns and no steps."""
-    for step in steps:
-        yield step
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from flat(step["Arguments"].get(branch, []))
-
-
-def step_of(job: str) -> str:
-    """The step of a scripted job's name: pipelines-<execution>-<step>-<suffix>."""
-    return job.split("-", 2)[2].rpartition("-")[0]
-
-
-def execution_of(job: str) -> str:
-    return job.split("-")[1]
-
-
-def own_id(run: Run) -> str:
-    return run.arn.rpartition("/")[2]
+def _results(run: Run) -> dict[str, object]:
+    kept = ("StepStatus", "AttemptCount", "IterationContext")
+    return {name: [entry.get(member) for member in kept] for name, entry in run.entries.items()}

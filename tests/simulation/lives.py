@@ -1,211 +1,259 @@
-"""Random lives of pipeline executions, as a hypothesis state machine: definitions, users, jobs, deaths."""
+"""Random lives of pipeline executions, as a hypothesis state machine: definitions, users, workers, deaths.
+
+Rules are what can happen; after each of them every invariant is asked. A life that was found can be told again by
+calling the rules by hand, which is what hypothesis prints, and what stories.py does.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import invariants
-from hypothesis import settings
+from fortunes import Fortune
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from world import FINAL, Crash, Run, World
+from outside import Made
+from random_definitions import definitions, step
+from runs import FINAL, Run
+from world import LEASE_SECONDS, Crash, Fate, World
 
 from stepwell.base.faults import Fault
 
-POLICIES = [
-    {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 50, "MaxAttempts": invariants.MOST_RETRIES}
-]
-CACHE = {"Enabled": True, "ExpireAfter": "P1D"}
-CONDITION = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
-
-
-@some.composite
-def definitions(draw: some.DrawFn) -> list[dict[str, Any]]:
-    """Up to seven steps; each may wait for earlier ones and stand in a branch of an earlier condition."""
-    steps: list[dict[str, Any]] = []
-    branches: list[list[dict[str, Any]]] = [[]]
-    for number in range(draw(some.integers(1, 7))):
-        earlier = [step["Name"] for step in steps if step["Type"] != "Fail"]
-        chosen = draw(some.lists(some.sampled_from(earlier), max_size=3, unique=True)) if earlier else []
-        type_ = draw(some.sampled_from(["Processing"] * 6 + ["Condition", "Condition", "Fail", "ForEach"]))
-        step: dict[str, Any] = {
-            "Name": f"S{number}",
-            "Type": type_,
-            "DependsOn": [draw(need(name)) for name in chosen],
-        }
-        branches[draw(some.integers(0, len(branches) - 1))].append(step)
-        steps.append(step)
-        match type_:
-            case "Condition":
-                wanted = draw(some.sampled_from([1, 2]))
-                arguments: dict[str, Any] = {
-                    "Conditions": [{**CONDITION, "RightValue": wanted}],
-                    "IfSteps": [],
-                    "ElseSteps": [],
-                }
-                branches += [arguments["IfSteps"], arguments["ElseSteps"]]
-            case "Fail":
-                arguments = {"ErrorMessage": "no"}
-            case "ForEach":
-                body = {"Name": f"B{number}", "Type": "Processing", "Arguments": processing()}
-                items = list(range(draw(some.integers(1, 3))))
-                arguments = {
-                    "IterableItems": items,
-                    "MaxConcurrency": draw(some.integers(1, 2)),
-                    "ForEachBody": [body],
-                }
-            case _:
-                arguments = processing()
-                step |= draw(some.sampled_from([{}, {}, {"RetryPolicies": POLICIES}, {"CacheConfig": CACHE}]))
-        step["Arguments"] = arguments
-    return branches[0]
-
-
-def need(name: str) -> some.SearchStrategy[Any]:
-    return some.sampled_from([name] * 5 + [{"Step": name, "Trigger": trigger} for trigger in ("Failed", "Any")])
-
-
-def processing() -> dict[str, Any]:
-    return {
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1}
-        },
-        "AppSpecification": {"ImageUri": "python:3.11"},
-    }
+DAY = 86_400.0
+WEEK = 7 * DAY
+EXECUTING = "Executing"
+RETRYABLE = ("Failed", "Stopped")
+IDLE_ROUNDS = 6
+COUNTS = some.integers(1, 3)
+POINTS = some.none() | some.integers(0, 9) | some.integers(3, 24)
+"""Of a look or a call: the point at which something strikes; none: it passes in peace."""
+STRIKES = some.sampled_from(["die"] * 3 + ["overtake", "update"] * 2 + ["restart", "end", "stop"])
 
 
 class Lives(RuleBasedStateMachine):
-    """`world` is set by the test: making a database costs more than a life in it."""
+    """`world` is set by the test: making one costs more than a life in it."""
 
     world: World
     is_called = False
-    """Whether users call while it runs; only lives without calls can be compared with calm ones."""
+    """Whether users interfere; only a life without them can be compared with a calm one."""
+    is_short = False
+    """Whether no process lives longer than one look."""
+    _asked: object = None
+    begun = 0
+    """Lives of this class."""
+    is_struck = False
+    """Whether something has struck: a crash, or somebody who came between."""
 
     @initialize(
         steps=definitions(),
         limit=some.sampled_from([None, None, 1, 2]),
-        failing=some.sampled_from([0.0, 0.0, 0.3, 0.6]),
+        failing=some.sampled_from([0.0, 0.0, 0.1, 0.3, 0.6]),
         luck=some.integers(0, 99),
-        is_called=some.booleans(),
+        is_called=some.sampled_from([True, True, False]),
+        is_short=some.sampled_from([False, False, True]),
     )
     def start(
-        self, steps: list[dict[str, Any]], limit: int | None, failing: float, luck: int, is_called: bool
+        self,
+        steps: list[dict[str, Any]],
+        limit: int | None = None,
+        failing: float = 0.0,
+        luck: int = 0,
+        is_called: bool = True,
+        is_short: bool = False,
+        decreed: dict[str, str] | None = None,
     ) -> None:
-        self.is_called = is_called
-        self.world.begin(failing, luck)
+        type(self).begun += 1
+        self.is_struck = False
+        self.is_called, self.is_short = is_called, is_short
+        self.world.begin(Fortune(failing, str(luck), decreed or {}))
         try:
             self.world.create(steps)
-        except Fault:  # such as a step that needs both branches of a condition: not ours to run
-            self.world.create([{"Name": "S0", "Type": "Processing", "Arguments": processing()}])
+        except Fault:  # it can never run, and is refused
+            self.world.create([step("S0", "Processing")])
         self.world.start(limit)
 
-    @rule(
-        worker=some.integers(0, 1),
-        at=some.none() | some.integers(0, 12),
-        death=some.sampled_from(["die", "die", "stall"]),
-    )
-    def look(self, worker: int, at: int | None, death: str) -> None:
-        """A look at every execution; at its point number `at` the process dies, or another one takes over."""
-        for run in self.world.runs:
-            points = itertools.count()
+    @rule(worker=some.integers(0, 1), at=POINTS, strike=STRIKES, ends=some.integers(0, 3))
+    def look(self, worker: int = 0, at: int | None = None, strike: str = "die", ends: int = 0) -> None:
+        """So many things end, and a process looks; at its point number `at` it dies, or somebody comes between."""
+        for made in self._happening()[:ends]:
+            self._end(made)
+        if self.is_short:
+            self.world.replace(worker)
+        self.world.look(worker, self._fate(at, strike, 1 - worker))
 
-            def fate(may_stall: bool, run: Run = run, points: Iterator[int] = points) -> None:
-                if next(points) != at:
-                    return
-                if death == "die":
-                    raise Crash
-                if may_stall:
-                    self.world.overtake(run, 1 - worker)
-                    invariants.check(self.world, run)
+    @rule(rounds=some.integers(1, 4))
+    def go_on(self, rounds: int = 1) -> None:
+        """Nothing goes wrong for a while."""
+        for _ in range(rounds):
+            self._end_all()
+            self.world.look(0)
+            self.holds()
 
-            self.world.look(run, worker, fate)
+    @precondition(lambda self: self.world.worker.waiting())
+    @rule(number=some.integers(0, 20), at=POINTS, strike=STRIKES)
+    def end(self, number: int = 0, at: int | None = None, strike: str = "die") -> None:
+        """Something ends, or a worker answers; the server may die over the answer, and then hears it again."""
+        happening = self._happening()
+        self._end(happening[number % len(happening)], self._fate(at, strike, 1))
 
+    @precondition(lambda self: self.world.worker.answers)
     @rule(number=some.integers(0, 20))
-    def end_job(self, number: int) -> None:
-        running = self.world.running()
-        if running:
-            self.world.jobs.end(self.world.site, running[number % len(running)], self.world.now)
+    def answer_again(self, number: int = 0) -> None:
+        answers = list(self.world.worker.answers)
+        self.world.worker.repeat(self.world.call, answers[number % len(answers)])
 
-    @rule(seconds=some.sampled_from([1.0, 60.0]))
+    @rule(seconds=some.sampled_from([1.0, 60.0, 60.0, LEASE_SECONDS, 1.5 * DAY, WEEK + 1]))
     def wait(self, seconds: float) -> None:
+        """Time passes; if much of it does, what nobody answered may be too late."""
         self.world.now += seconds
+        if seconds > WEEK:
+            unanswered = {made.execution for made in self.world.worker.waiting()}
+            for run in self.world.runs:
+                run.is_undisturbed = run.is_undisturbed and run.id not in unanswered
 
-    @precondition(lambda self: self.is_called and any(run.status == "Executing" for run in self.world.runs))
-    @rule()
-    def stop(self) -> None:
-        run = next(run for run in self.world.runs if run.status == "Executing")
-        self.world.call("StopPipelineExecution", PipelineExecutionArn=run.arn, ClientRequestToken="s" * 32)
-        run.was_stopped = run.was_called = True
+    @precondition(
+        lambda self: self.is_called and any(run.entries and run.status == EXECUTING for run in self.world.runs)
+    )
+    @rule(what=some.sampled_from(["stop", "update", "update"]), limit=some.integers(1, 3), at=POINTS, strike=STRIKES)
+    def interfere(self, what: str, limit: int = 1, at: int | None = None, strike: str = "die") -> None:
+        """A user stops the execution, or changes its limit."""
+        fate = self._fate(at, strike, 1)
+        if what == "stop":
+            self.stop(fate)
+        else:
+            self.update(limit, fate)
 
-    @precondition(lambda self: self.is_called)
-    @rule(limit=some.integers(1, 3))
-    def update(self, limit: int) -> None:
-        run = self.world.runs[0]
-        self.world.call(
-            "UpdatePipelineExecution",
-            PipelineExecutionArn=run.arn,
-            ParallelismConfiguration={"MaxParallelExecutionSteps": limit},
-        )
+    def stop(self, fate: Fate | None = None) -> None:
+        for run in [run for run in self.world.runs if run.status == EXECUTING][:1]:
+            named = {"PipelineExecutionArn": run.arn, "ClientRequestToken": self.world.token()}
+            before, run.is_told_to_stop, run.is_undisturbed = run.is_told_to_stop, True, False
+            try:
+                self.world.ask(fate, "sagemaker", "StopPipelineExecution", **named)
+            except Fault:  # it has ended meanwhile
+                run.is_told_to_stop = before
+            else:
+                run.was_stopped = True
+
+    def update(self, limit: int, fate: Fate | None = None) -> None:
+        run = self.world.runs[-1]
         run.highest_limit = None if run.highest_limit is None else max(run.highest_limit, limit)
-        run.was_called = True
+        run.limits, run.is_undisturbed = (*run.limits, limit), False
+        asked = {"MaxParallelExecutionSteps": limit}
+        named = {"PipelineExecutionArn": run.arn, "ParallelismConfiguration": asked}
+        self.world.ask(fate, "sagemaker", "UpdatePipelineExecution", **named)
+        run.limits = (limit,)
 
     @precondition(lambda self: self.world.runs[-1].status in FINAL and len(self.world.runs) < 3)
-    @rule(limit=some.sampled_from([None, 2]))
-    def start_again(self, limit: int | None) -> None:
-        self.world.start(limit)
-
-    @precondition(lambda self: self.is_called and any(run.status in ("Failed", "Stopped") for run in self.world.runs))
-    @rule()
-    def retry(self) -> None:
-        run = next(run for run in self.world.runs if run.status in ("Failed", "Stopped"))
-        token = f"{self.world.database_ticks():032}"
+    @rule(limit=some.sampled_from([None, 2]), first=some.none() | some.integers(0, 6), count=COUNTS, at=POINTS)
+    def start_again(
+        self, limit: int | None = None, first: int | None = None, count: int = 1, at: int | None = None
+    ) -> None:
+        """Another execution; with `first`, one of so many steps alone, if they can run alone."""
+        source, fate = self.world.runs[-1], self._fate(at, "die", 1)
+        if first is None:
+            self.world.start(limit, fate)
+            return
+        names = source.order.outer()
+        selected = [{"StepName": name} for name in names[first % len(names) :][:count]]
+        config = {"SourcePipelineExecutionArn": source.arn, "SelectedSteps": selected}
         try:
-            self.world.call("RetryPipelineExecution", PipelineExecutionArn=run.arn, ClientRequestToken=token)
+            run = self.world.start(limit, fate, SelectiveExecutionConfig=config)
+        except Fault:  # they are not connected, or need what has not succeeded
+            return
+        run.chosen = frozenset(each["StepName"] for each in selected)
+
+    @precondition(lambda self: self.is_called and any(run.status in RETRYABLE for run in self.world.runs))
+    @rule(at=POINTS)
+    def retry(self, at: int | None = None) -> None:
+        run = next(run for run in self.world.runs if run.status in RETRYABLE)
+        named = {"PipelineExecutionArn": run.arn, "ClientRequestToken": self.world.token()}
+        try:
+            self.world.ask(self._fate(at, "die", 1), "sagemaker", "RetryPipelineExecution", **named)
         except Fault:  # a Fail step ended it
             return
-        run.was_retried = run.was_called = True
-        run.was_stopped = False
-        run.begun_when_broken = None
-        run.status, run.entries = "Executing", {}
+        run.begin_again(len(self.world.outside.made))
 
     @invariant()
     def holds(self) -> None:
-        for run in getattr(self.world, "runs", []):
-            invariants.check(self.world, run)
+        """Every invariant does, unless nothing has happened since they were asked."""
+        told = [(run.limits, run.was_stopped) for run in self.world.runs]
+        moment = (self.world.database.writes, told, len(self.world.worker.contradictions))
+        if moment != self._asked:
+            invariants.check(self.world, *self.world.runs)
+            self._asked = (self.world.database.writes, told, len(self.world.worker.contradictions))
 
     def teardown(self) -> None:
-        for run in getattr(self.world, "runs", []):
+        for run in self.world.runs:
             self.finish(run)
             invariants.every_execution_ends(run)
-        if self.world.runs and not any(run.was_called for run in self.world.runs):
+        self.holds()
+        if self.world.runs and self.world.runs[0].is_undisturbed:
             self.compare()
 
     def compare(self) -> None:
         """The same execution again, calm. Its results must be its own: what was cached expires before."""
-        self.world.now += 2 * 86_400
-        calm = self.world.start(self.world.runs[0].limit)
+        self.world.now += 2 * DAY
+        calm = self.world.start(self.world.runs[0].highest_limit)
         self.finish(calm)
         invariants.crashes_change_nothing(self.world.runs[0], calm)
 
     def finish(self, run: Run) -> None:
-        """Jobs end and processes live until the execution is over, or for long enough."""
-        for _ in range(40):
-            if run.status in FINAL:
-                return
-            for job in self.world.running(run):
-                self.world.jobs.end(self.world.site, job, self.world.now)
-            self.world.now += 100
-            self.world.look(run, 0)
+        """All that was made ends and processes live, until the execution is over or nothing has happened for long."""
+        idle = 0
+        while run.status not in FINAL and idle < IDLE_ROUNDS:
+            before = (len(self.world.outside.made), run.entries)
+            happening = self._end_all()
+            self.world.now += WEEK + 1 if idle > IDLE_ROUNDS / 2 else 100
+            self.world.look(0)
             invariants.check(self.world, run)
+            is_moving = happening or before != (len(self.world.outside.made), run.entries)
+            idle = 0 if is_moving else idle + 1
 
+    def _end_all(self) -> int:
+        """Everything ends that waits for it: how much that was."""
+        happening = self._happening()
+        for made in happening:
+            self._end(made)
+        return len(happening)
 
-def profile() -> settings:
-    """What `--hypothesis-profile` chose; without it, a simulation of seconds."""
-    chosen = settings()
-    return (
-        chosen
-        if chosen.max_examples > settings.get_profile("simulation").max_examples * 10
-        else settings.get_profile("simulation")
-    )
+    def _happening(self) -> list[Made]:
+        return self.world.running() + self.world.worker.waiting()
+
+    def _end(self, made: Made, fate: Fate | None = None) -> None:
+        if made.kind == "message":
+            self.world.worker.answer(partial(self.world.ask, fate), made)
+        else:
+            self.world.end(made)
+
+    def _fate(self, at: int | None, strike: str, other: int) -> Fate | None:
+        """What happens at the point of that number: the process dies, or, where it may, somebody comes between."""
+        points = itertools.count()
+
+        def fate(may_interrupt: bool) -> None:
+            if next(points) != at:
+                return
+            self.is_struck = True
+            if strike in ("die", "restart"):
+                raise Crash(is_replaced=strike == "restart")
+            if may_interrupt:
+                with self.world.mortal(None):
+                    self._interrupt(strike, other)
+                    self.holds()
+
+        return None if at is None else fate
+
+    def _interrupt(self, strike: str, other: int) -> None:
+        match strike:
+            case "overtake":  # the lease runs out, and another process sees what was made, and its end
+                self.world.now += LEASE_SECONDS + 1
+                for _ in range(2):
+                    self._end_all()
+                    self.world.look(other)
+            case "end":
+                self._end_all()
+            case "stop" if self.is_called:
+                self.stop()
+            case "update" if self.is_called and len(self.world.runs[-1].limits) == 1:
+                self.update(1 + (self.world.runs[-1].limits[0] or 0) % 3)
