@@ -25,10 +25,11 @@ PROGRAMS = (
     "touch", "tr", "true", "umount", "wc", "yes",
 )  # fmt: skip
 START_SECONDS = 60.0
+COMMAND_SECONDS = 120.0
 
 
 @contextmanager
-def running_daemon(folder: Path, *options: str) -> Iterator[Engine]:
+def running_daemon(folder: Path) -> Iterator[Engine]:
     """dockerd with everything below `folder`, which is left empty of mounts. Skips where none can be had."""
     for program in ("dockerd", "docker", "docker-init"):
         if shutil.which(program) is None:
@@ -38,7 +39,7 @@ def running_daemon(folder: Path, *options: str) -> Iterator[Engine]:
     command = ["dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
     command += ["--host", f"unix://{folder}/sock", "--iptables=false", "--ip6tables=false", "--bridge=none"]
     with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen([*command, "--storage-driver", "vfs", *options], stdout=log, stderr=log)
+        daemon = subprocess.Popen([*command, "--storage-driver", "vfs"], stdout=log, stderr=log)
     engine = Engine(f"unix://{folder}/sock")
     try:
         give_up = time.monotonic() + START_SECONDS
@@ -91,7 +92,8 @@ def programs_archive(folder: Path) -> Path:
 
 def docker(engine: Engine, *words: str) -> str:
     """What the docker command says."""
-    done = subprocess.run(["docker", "-H", engine.address, *words], capture_output=True, text=True, check=False)
+    command = ["docker", "-H", engine.address, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

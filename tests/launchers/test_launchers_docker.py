@@ -81,6 +81,16 @@ class TestDockerLauncher(LauncherConformance):
         exited = finish(launcher, make(script=f": >> {path}"))
         assert exited.code not in (0, None)
 
+    def test_root_has_no_power_over_the_host(self, launcher: Launcher, make: Make) -> None:
+        script = (
+            "mount -t tmpfs x /mnt && echo mounted; mknod /tmp/disk b 8 0 && echo made; umount /usr && echo out; "
+        )
+        container = make(script=script + "kill -9 1; echo alive; grep NoNewPrivs /proc/self/status")
+        assert finish(launcher, container).code == 0
+        lines = set(texts(container))
+        assert not {b"mounted", b"made", b"out"} & lines
+        assert {b"alive", b"NoNewPrivs:\t1"} <= lines
+
     def test_a_mount_target_cannot_lead_out(self, launcher: Launcher, make: Make, tmp_path: Path) -> None:
         container = make(script="true")
         outside = tmp_path / "outside"
@@ -271,27 +281,6 @@ def test_deleting_the_folder_ends_the_container(
 
 
 # The engine
-
-
-def test_an_engine_may_be_restarted_under_a_container(make: Make, tmp_path: Path) -> None:
-    """With live-restore containers outlive their engine: the log goes on, and the end is known."""
-    folder = tmp_path / "engine"
-    folder.mkdir()
-    container = make(script="echo one; read line < /opt/ml/go; echo two; exit 9")
-    os.mkfifo(container.folder / "opt ml" / "go")
-    with running_daemon(folder, "--live-restore") as engine:
-        import_images(engine, folder)
-        launcher = DockerLauncher(NO_ISOLATION, engine, {})
-        launcher.launch(container)
-        until_said(container, b" one\n")
-    assert isinstance(launcher.observe(container.folder), Running)
-    with running_daemon(folder, "--live-restore") as engine:
-        (container.folder / "opt ml" / "go").write_text("go\n")
-        exited = wait(launcher, container.folder)
-        eventually(lambda: docker(engine, "ps", "--all", "--quiet") == "")
-    assert isinstance(exited, Exited)
-    assert (exited.code, exited.error) == (9, "")
-    assert texts(container) == [b"one", b"two"]
 
 
 def test_no_engine_is_said_so(tmp_path: Path) -> None:

@@ -102,8 +102,7 @@ def test_two_hosts_survive_the_server_and_leave_a_model(server: Server) -> None:
     assert not (server.data / "environments").exists(), "an environment was built for an image"
 
 
-def test_memory_and_stopping(server: Server) -> None:
-    """An instance type's memory is the limit; a stop is a SIGTERM that the container may answer."""
+def test_a_stop_is_a_signal_that_the_container_may_answer(server: Server) -> None:
     server.client("s3").create_bucket(Bucket="results")
     sagemaker = server.client("sagemaker")
     sagemaker.create_training_job(**training("waits", "trap 'echo saved; exit 0' TERM; echo up; sleep 60 & wait"))
