@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import history_rows
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "simulation"))
-
-from world import BEGINNING, FINAL, Run, World
+from history_world import BEGINNING, FINAL, World
 
 HISTORIES = sorted(history_rows.FOLDER.glob("*.json"))
 
@@ -20,22 +16,17 @@ def test_a_stored_execution_is_finished(file: Path, tmp_path: Path) -> None:
     world = World(tmp_path)
     history_rows.load(world.database, history_rows.read(file))
     row = next(row for row in history_rows.read(file)["resources"] if row["kind"] == "pipeline-execution")
-    pipeline = f"arn:aws:sagemaker:{row['region']}:{row['account']}:pipeline/{row['parent']}"
-    run = Run(f"{pipeline}/execution/{row['name']}", [], None, None)
+    arn = f"arn:aws:sagemaker:{row['region']}:{row['account']}:pipeline/{row['parent']}/execution/{row['name']}"
     with world.time():
-        world.begin(0.0, 0)
-        world.runs.append(run)
         world.now = BEGINNING + 1000
         for _ in range(30):
-            run.status = world.status(run)
-            if run.status in FINAL:
+            if world.status(arn) in FINAL:
                 break
-            for job in world.running(run):
-                world.jobs.end(world.site, job, world.now)
+            world.end_jobs()
             world.now += 100
-            world.look(run, 0)
-        entries = world.entries(run)
-    assert run.status == "Succeeded"
+            world.look(arn)
+        status, entries = world.status(arn), world.entries(arn)
+    assert status == "Succeeded"
     assert {name: entry["StepStatus"] for name, entry in entries.items()} == dict.fromkeys(
         ("First", "Choice", "Then", "Loop", "Body-0", "Body-1", "Last"), "Succeeded"
     )

@@ -23,6 +23,7 @@ from stepwell.base.faults import Fault
 
 DAY = 86_400.0
 WEEK = 7 * DAY
+CALLS = ("stop", "update")
 EXECUTING = "Executing"
 RETRYABLE = ("Failed", "Stopped")
 IDLE_ROUNDS = 6
@@ -51,7 +52,7 @@ class Lives(RuleBasedStateMachine):
         limit=some.sampled_from([None, None, 1, 2]),
         failing=some.sampled_from([0.0, 0.0, 0.1, 0.3, 0.6]),
         luck=some.integers(0, 99),
-        is_called=some.sampled_from([True, True, False]),
+        is_called=some.booleans(),
         is_short=some.sampled_from([False, False, True]),
     )
     def start(
@@ -116,7 +117,7 @@ class Lives(RuleBasedStateMachine):
     @precondition(
         lambda self: self.is_called and any(run.entries and run.status == EXECUTING for run in self.world.runs)
     )
-    @rule(what=some.sampled_from(["stop", "update", "update"]), limit=some.integers(1, 3), at=POINTS, strike=STRIKES)
+    @rule(what=some.sampled_from([*CALLS, "update"]), limit=some.integers(1, 3), at=POINTS, strike=STRIKES)
     def interfere(self, what: str, limit: int = 1, at: int | None = None, strike: str = "die") -> None:
         """A user stops the execution, or changes its limit."""
         fate = self._fate(at, strike, 1)
@@ -230,6 +231,8 @@ class Lives(RuleBasedStateMachine):
     def _fate(self, at: int | None, strike: str, other: int) -> Fate | None:
         """What happens at the point of that number: the process dies, or, where it may, somebody comes between."""
         points = itertools.count()
+        if strike in CALLS and not self.is_called:
+            strike = "die"
 
         def fate(may_interrupt: bool) -> None:
             if next(points) != at:
@@ -253,7 +256,7 @@ class Lives(RuleBasedStateMachine):
                     self.world.look(other)
             case "end":
                 self._end_all()
-            case "stop" if self.is_called:
+            case "stop":
                 self.stop()
-            case "update" if self.is_called and len(self.world.runs[-1].limits) == 1:
+            case "update" if len(self.world.runs[-1].limits) == 1:
                 self.update(1 + (self.world.runs[-1].limits[0] or 0) % 3)
