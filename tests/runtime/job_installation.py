@@ -11,6 +11,7 @@ import pytest
 from stepwell.base import clock
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
+from stepwell.base.faults import Fault
 from stepwell.blobs.folder import Blobs
 from stepwell.images import catalog
 from stepwell.launchers.isolation import NoIsolationError
@@ -153,7 +154,11 @@ class Installation:
 
     def log(self, name: str, word: str) -> list[str]:
         group = f"/aws/sagemaker/{word}Jobs"
-        streams = self.call("logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=f"{name}/")
+        try:
+            streams = self.call("logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=f"{name}/")
+        except Fault as fault:
+            assert fault.code == "ResourceNotFoundException", "the first job's group comes with its start"
+            return []
         lines = []
         for stream in streams["logStreams"]:
             events = self.call(

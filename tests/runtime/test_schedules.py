@@ -49,7 +49,7 @@ def test_a_rate_counts_from_its_start_date(here: Installation) -> None:
     now = clock.now()
     schedule(here, "rate(5 minutes)", StartDate=float(int(now)))  # the SDK sends the present, cut to seconds
     schedule(here, "rate(5 minutes)", StartDate=now + 100, Name="later")
-    here.tick(now)
+    here.tick(now + 1)
     assert len(here.invoked) == 1
     here.tick(now + 101)
     assert len(here.invoked) == 2
