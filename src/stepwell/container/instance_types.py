@@ -16,7 +16,7 @@ GIB = 1 << 30
 
 
 class BadTable(Exception):
-    """A user's table cannot be used. The message names the file and the line of thought."""
+    """A user's table cannot be used. The message names the file, what stands there and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
