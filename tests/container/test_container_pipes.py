@@ -61,12 +61,13 @@ class Host:
     def entries(self) -> list[str]:
         return sorted(path.name for path in self.data.iterdir())
 
-    def read(self, epoch: int, limit: int = -1) -> bytes:
+    def read(self, epoch: int, limit: int = 1 << 30) -> bytes:
+        """A whole epoch, or its first `limit` bytes: a pipe gives what is in it, so one read may bring less."""
         with (self.data / f"train_{epoch}").open("rb", buffering=0) as pipe:
-            if limit >= 0:
-                return pipe.read(limit)
             found = b""
-            while select.select([pipe], [], [], PATIENCE_SECONDS)[0] and (piece := pipe.read(1 << 20)):
+            while len(found) < limit and select.select([pipe], [], [], PATIENCE_SECONDS)[0]:
+                if not (piece := pipe.read(min(1 << 20, limit - len(found)))):
+                    break
                 found += piece
             return found
 
