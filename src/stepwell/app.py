@@ -49,6 +49,7 @@ from stepwell.runtime.job_tools import Tools
 from stepwell.runtime.jobs import JobMachine
 from stepwell.runtime.loop import Loop
 from stepwell.runtime.pipeline_executions import PipelineExecutionMachine
+from stepwell.runtime.recorder import Recorder
 from stepwell.runtime.schedules import ScheduleMachine
 from stepwell.runtime.tuning import TuningMachine
 from stepwell.services import registry
@@ -90,6 +91,7 @@ class Server:
     loop: Loop
     meter: JobMeter
     sync: JobSync
+    recorder: Recorder
     root: Credential
 
 
@@ -124,7 +126,7 @@ def build(
     )
     loop = Loop(database, {machine.name: machine for machine in machines}, roused)
     meter = JobMeter(site, tools.scanner, tools.surroundings.memory_bytes)
-    return Server(site, door, loop, meter, JobSync(site, tools), root)
+    return Server(site, door, loop, meter, JobSync(site, tools), Recorder(site), root)
 
 
 def serve(
@@ -167,6 +169,7 @@ def serve(
     server.loop.start()
     server.meter.start()
     server.sync.start()
+    server.recorder.start()
     presence.announce(
         settings.data,
         Presence(endpoint, settings.region, server.root.access_key_id, server.root.secret, os.getpid()),

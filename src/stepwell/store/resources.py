@@ -35,6 +35,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
+from stepwell.store import unrecorded
 from stepwell.store.database import Transaction, metadata
 from stepwell.store.prepared import Prepared
 
@@ -107,6 +108,8 @@ class Conflict(Exception):
 _OF_KEY = tuple(table.c[name] == bindparam(name) for name in ("kind", "account", "region", "parent", "name"))
 _FOUND = ("status", "created", "modified", "document", "id", "revision")
 _FIND = Prepared(select(*(table.c[name] for name in _FOUND)).where(*_OF_KEY))
+_KEY = ("kind", "account", "region", "name", "parent")
+_FIND_ID = Prepared(select(*(table.c[name] for name in (*_KEY, *_FOUND))).where(table.c.id == bindparam("row_id")))
 _WRITTEN = ("kind", "account", "region", "parent", "name", "status", "created", "modified", "document")
 _INSERT = Prepared(
     insert(table).values({**{name: bindparam(name) for name in _WRITTEN}, "revision": 0}).returning(table.c.id)
@@ -134,6 +137,7 @@ def add(transaction: Transaction, resource: Resource) -> Resource:
     except IntegrityError as error:
         raise AlreadyExists(resource.key) from error
     assert made is not None
+    unrecorded.add(transaction, made[0])
     return replace(resource, id=made[0])
 
 
@@ -141,6 +145,12 @@ def find(connection: Connection, wanted: Key) -> Resource | None:
     """The resource of that key, or None."""
     row = _FIND.first(connection, **_named(wanted))
     return Resource(wanted, *row) if row else None
+
+
+def find_id(connection: Connection, row_id: int) -> Resource | None:
+    """The resource of that row id, or None."""
+    row = _FIND_ID.first(connection, row_id=row_id)
+    return Resource(Key(*row[:5]), *row[5:]) if row else None
 
 
 def find_ignoring_case(connection: Connection, wanted: Key) -> Resource | None:
@@ -169,6 +179,7 @@ def save(transaction: Transaction, resource: Resource, *, seen: Resource | None 
         saved = _SAVE_UNCHANGED.first(transaction.connection, **values, seen_revision=seen.revision)
     if saved is None:
         raise Conflict(resource.key)
+    unrecorded.add(transaction, resource.id)
     return replace(resource, revision=saved[0])
 
 

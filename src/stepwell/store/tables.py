@@ -18,6 +18,7 @@ from stepwell.store import (
     signals,
     steps,
     tags,
+    unrecorded,
     uploads,
     work,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "signals",
     "steps",
     "tags",
+    "unrecorded",
     "uploads",
     "work",
 ]
