@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -41,3 +42,9 @@ class Objects(Protocol):
 
     def put(self, bucket: str, key: str, source: Path) -> None:
         """Make the bytes of a file an object; an object of that key is replaced."""
+
+
+def exactly(objects: Objects, bucket: str, key: str) -> StoredObject | None:
+    """The object of that key, if there is one. Raises StorageRefused."""
+    first = next(islice(objects.under(bucket, key), 1), None)  # in key order, the key itself comes first
+    return first if first is not None and first.key == key else None

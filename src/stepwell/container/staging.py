@@ -1,4 +1,5 @@
-"""Room container: brings input data to this machine. In: a Plan and the Objects. Out: files, or Refusal.
+"""Room container: brings input data to this machine. In: a Plan and the Objects. Out: files, and which objects
+they were; or Refusal.
 
 The tree is made afresh each time, and nothing but us writes to it before the container starts, so no path of it can
 be a link. Copies run side by side only when there are many: threads cost more than a handful of clones.
@@ -8,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
 from stepwell.container import piping, placement
-from stepwell.container.objects import Objects, StorageRefused, StoredObject
+from stepwell.container.objects import Objects, StorageRefused, StoredObject, exactly
 from stepwell.container.placement import Placement, below
 from stepwell.container.plan import Input, Location, Pipe, Plan, Refusal, location
 
@@ -30,30 +31,47 @@ Checkpoint = Callable[[], None]
 """Called before each object; raises Interrupted when the job is to stop."""
 
 
-def bring(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
-    """Bring the inputs of every host below its /opt/ml, in `roots` by host. Raises Refusal, Interrupted."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """An object that the job reads, and the name of the input that it is in."""
+
+    input: str
+    item: StoredObject
+
+
+def bring(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> tuple[Brought, ...]:
+    """Bring the inputs of every host below its /opt/ml, in `roots` by host; answers what was brought, each object of
+    an input once. Raises Refusal, Interrupted."""
     for wanted in plan.inputs:
         for root in _targets(wanted, plan, roots) if wanted.pipe is None else ():
             below(root, wanted.target).mkdir(parents=True, exist_ok=True)
-    for wanted in plan.inputs:
-        _bring(wanted, plan, roots, objects, checkpoint)
+    return tuple(
+        Brought(wanted.name, item)
+        for wanted in plan.inputs
+        for item in _bring(wanted, plan, roots, objects, checkpoint)
+    )
 
 
 def _targets(wanted: Input, plan: Plan, roots: dict[str, Path]) -> list[Path]:
     return [roots[host] for host in plan.receivers(wanted)]
 
 
-def _bring(wanted: Input, plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint) -> None:
+def _bring(
+    wanted: Input, plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint
+) -> Sequence[StoredObject]:
     targets = _targets(wanted, plan, roots)
     try:
         if wanted.pipe is not None:
-            _pipe(wanted, wanted.pipe, _records(wanted, plan, objects), targets, objects, checkpoint)
-            return
+            records = _records(wanted, plan, objects)
+            _pipe(wanted, wanted.pipe, records, targets, objects, checkpoint)
+            items = (item for record in records for item in record if isinstance(item, StoredObject))
+            return list(dict.fromkeys(items))
         placements = _placements(wanted, plan, objects)
         for index, root in enumerate(targets):
             # With fewer objects than hosts some get none, as on AWS.
             mine = placement.share(placements, index, len(targets)) if wanted.sharded else placements
             _copy(mine, below(root, wanted.target), objects, checkpoint)
+        return [each.item for each in placements if not each.is_folder]
     except StorageRefused as error:
         raise _download_failed(wanted, plan, error.code, error.message) from error
 
@@ -80,7 +98,7 @@ def _records(wanted: Input, plan: Plan, objects: Objects) -> list[piping.Record]
         return [(each.item,) for each in _placements(wanted, plan, objects) if not each.is_folder]
 
     def find(uri: str) -> StoredObject:
-        item = _exactly(location(uri), objects)
+        item = _object_at(location(uri), objects)
         if item is None:
             raise Refusal(f"Data download failed:The augmented manifest names {uri}, which does not exist.")
         return item
@@ -104,7 +122,7 @@ def _manifest_entries(wanted: Input, plan: Plan, objects: Objects) -> Iterator[t
     prefix, suffixes = placement.manifest(objects.read(listing), wanted.location)
     for suffix in suffixes:
         where = location(prefix + suffix)
-        item = _exactly(where, objects)
+        item = _object_at(where, objects)
         if item is None:
             raise Refusal(f"Data download failed:The manifest names {where}, which does not exist.")
         yield suffix, item
@@ -112,7 +130,7 @@ def _manifest_entries(wanted: Input, plan: Plan, objects: Objects) -> Iterator[t
 
 def _listing(wanted: Input, plan: Plan, objects: Objects) -> StoredObject:
     """The manifest itself, which may be read. Raises Refusal."""
-    found = _exactly(wanted.location, objects)
+    found = _object_at(wanted.location, objects)
     if found is None:
         raise _download_failed(wanted, plan, "NoSuchKey", "")
     if found.size > MANIFEST_LIMIT:
@@ -120,9 +138,8 @@ def _listing(wanted: Input, plan: Plan, objects: Objects) -> StoredObject:
     return found
 
 
-def _exactly(where: Location, objects: Objects) -> StoredObject | None:
-    first = next(islice(objects.under(where.bucket, where.key), 1), None)  # in key order, the key itself comes first
-    return first if first is not None and first.key == where.key else None
+def _object_at(where: Location, objects: Objects) -> StoredObject | None:
+    return exactly(objects, where.bucket, where.key)
 
 
 def _copy(placements: Sequence[Placement], target: Path, objects: Objects, checkpoint: Checkpoint) -> None:

@@ -32,8 +32,14 @@ _PLAIN = re.compile(
 
 def source_of(hyperparameters: Mapping[str, Any]) -> str | None:
     """The S3 URI of a training job's code, when the job runs a Python program from there."""
-    program, place = (_decoded(hyperparameters.get(f"sagemaker_{name}")) for name in ("program", "submit_directory"))
-    return place if program.endswith(".py") and place.startswith("s3://") else None
+    program = _decoded(hyperparameters.get("sagemaker_program"))
+    return code_of(hyperparameters) if program.endswith(".py") else None
+
+
+def code_of(hyperparameters: Mapping[str, Any]) -> str | None:
+    """The S3 URI of a training job's code, which a toolkit in the job fetches."""
+    place = _decoded(hyperparameters.get("sagemaker_submit_directory"))
+    return place if place.startswith("s3://") else None
 
 
 def _decoded(value: object) -> str:

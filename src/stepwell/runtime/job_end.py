@@ -12,6 +12,7 @@ from stepwell.machines.job import Event, Uploaded
 from stepwell.machines.job_outcomes import Verdict, platform_failed
 from stepwell.runtime import job_metrics, job_results, job_sync, job_worlds
 from stepwell.runtime.job_looks import Look
+from stepwell.runtime.job_manifest import NotingObjects
 from stepwell.runtime.job_sparing import SparingObjects
 from stepwell.runtime.job_tools import Report, Tools, log_of
 from stepwell.services.registry import Site
@@ -47,11 +48,13 @@ def _upload(site: Site, tools: Tools, look: Look, verdict: Verdict) -> Uploaded:
 
 def _collect(tools: Tools, look: Look, wanted: Sequence[Output], report: Report) -> None:
     """Continuous outputs are in S3 already but for what has changed since; nothing older may come after this."""
-    plan, place, objects = look.plan(), look.place, tools.objects(look.scope)
+    plan, place, objects = look.plan(), look.place, NotingObjects(tools.objects(look.scope))
     roots = [place.opt_ml(host) for host in plan.hosts]
     once = [each for each in wanted if not each.continuous]
     again = [each for each in wanted if each.continuous]
     collecting.collect(once, roots, objects, place.scratch, report)
     if again:
         with job_sync.exclusively(place):
-            collecting.collect(again, roots, SparingObjects(objects), place.scratch, report)
+            noting = NotingObjects(SparingObjects(objects.objects), objects.put_there)
+            collecting.collect(again, roots, noting, place.scratch, report)
+    look.writes = objects.pieces(wanted)

@@ -22,6 +22,7 @@ from stepwell.runtime import job_folders, job_records
 from stepwell.runtime.job_folders import JobFolder
 from stepwell.runtime.job_records import Record
 from stepwell.runtime.job_tools import Tools
+from stepwell.store.job_manifests import Piece
 from stepwell.store.resources import Resource
 from stepwell.store.work import Lease
 
@@ -64,6 +65,9 @@ class Look:
     access: Access | None = None
     """Keys for its containers; made in the transaction that comes before the launch."""
     environment: Environment | None = None
+    reads: tuple[Piece, ...] = ()
+    writes: tuple[Piece, ...] = ()
+    """Objects of its inputs and outputs, from when they were moved until that is written."""
     _plan: Plan | None = None
     _place: JobFolder | None = None
 

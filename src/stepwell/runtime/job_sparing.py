@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from stepwell.container.objects import Objects, StoredObject
+from stepwell.container.objects import Objects, StoredObject, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,8 @@ class SparingObjects:
 
     def _holds(self, bucket: str, key: str, source: Path) -> bool:
         """Whether the object has the bytes of the file; not known of objects that were uploaded in parts."""
-        first = next(islice(self.objects.under(bucket, key), 1), None)  # the key itself comes first
-        if first is None or first.key != key or first.size != source.lstat().st_size:
+        first = exactly(self.objects, bucket, key)
+        if first is None or first.size != source.lstat().st_size:
             return False
         with source.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == first.content

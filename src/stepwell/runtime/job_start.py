@@ -16,7 +16,7 @@ from stepwell.images.environments import Environment
 from stepwell.launchers.launcher import Absent
 from stepwell.machines.job import Downloaded, Event, Launched, Prepared, Refused
 from stepwell.machines.job_outcomes import platform_failed
-from stepwell.runtime import job_containers, job_pipes, job_requirements, job_results
+from stepwell.runtime import job_containers, job_manifest, job_pipes, job_requirements, job_results
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_tools import IMAGE_PROBLEMS, Tools, log_of
 from stepwell.services.registry import Site
@@ -81,7 +81,9 @@ def download(site: Site, tools: Tools, look: Look) -> Event | None:
     try:
         with log_of(plan, place) as report:
             look.environment = job_requirements.layered(tools, look, _environment(tools, look), report)
-            staging.bring(plan, roots, tools.objects(look.scope), _checkpoint(site, look))
+            objects = tools.objects(look.scope)
+            brought = staging.bring(plan, roots, objects, _checkpoint(site, look))
+            look.reads = job_manifest.read(brought, objects, look)
     except staging.Interrupted:
         return None
     return Downloaded()

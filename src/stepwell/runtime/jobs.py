@@ -17,7 +17,16 @@ from stepwell.base import clock
 from stepwell.launchers.launcher import Exited, Observation, Running
 from stepwell.machines import job as machine
 from stepwell.machines.job import Effect, Event
-from stepwell.runtime import job_end, job_folders, job_looks, job_pace, job_records, job_results, job_start
+from stepwell.runtime import (
+    job_end,
+    job_folders,
+    job_looks,
+    job_manifest,
+    job_pace,
+    job_records,
+    job_results,
+    job_start,
+)
 from stepwell.runtime.job_admission import EXECUTION_TAG, Admission
 from stepwell.runtime.job_looks import Common, Look
 from stepwell.runtime.job_tools import Tools
@@ -25,7 +34,7 @@ from stepwell.runtime.job_watch import Watcher
 from stepwell.services.events import announcements
 from stepwell.services.registry import Site
 from stepwell.services.sagemaker import hyper_parameter_tuning_jobs_rows
-from stepwell.store import resources, tags, work
+from stepwell.store import job_manifests, resources, tags, work
 from stepwell.store.database import Transaction
 from stepwell.store.work import Lease
 
@@ -198,7 +207,12 @@ class JobMachine:
                 if substitutions:
                     shown = " ".join(substitutions)[:TAG_VALUE_LIMIT]
                     tags.put(transaction, arn, {SUBSTITUTION_TAG: shown})
+            case machine.Downloaded():
+                job_manifests.begin(transaction, arn, job_manifest.environment(look), look.reads)
+            case machine.Uploaded() if look.writes:
+                job_manifests.end(transaction, arn, look.writes)
             case machine.Erased():
+                job_manifests.remove(transaction, arn)
                 resources.remove(transaction, look.stored.key)
                 tags.clear(transaction, arn)
 
