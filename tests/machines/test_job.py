@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -22,13 +24,19 @@ from stepwell.machines.job_outcomes import (
     Verdict,
     verdict_of,
 )
+from stepwell.machines.job_queue import Claim, Room
+from stepwell.machines.job_waiting import Limit, Wait
 
+NOW = 1000.0
+CLAIM = Claim("arn:a", "arn:execution", Room(2, 4))
 PHASES: tuple[Phase, ...] = get_args(Phase)
 STOPPED = Verdict("Stopped")
 COMPLETED = Verdict("Completed")
 FAILED = Verdict("Failed", "AlgorithmError: x")
 
 EVENTS: dict[type[Event], Event] = {
+    machine.Queued: machine.Queued(CLAIM, Wait(NOW)),
+    machine.Admitted: machine.Admitted(CLAIM),
     machine.Prepared: machine.Prepared(),
     machine.Downloaded: machine.Downloaded(),
     machine.Launched: machine.Launched(),
@@ -44,6 +52,8 @@ EVENTS: dict[type[Event], Event] = {
 @pytest.mark.parametrize(
     ("phase", "going_on", "stopping"),
     [
+        ("Arriving", (machine.Ask(),), (machine.Finish(STOPPED),)),
+        ("Queued", (machine.Ask(),), (machine.Finish(STOPPED),)),
         ("Preparing", (machine.Prepare(),), (machine.Finish(STOPPED),)),
         ("Downloading", (machine.Download(),), (machine.Finish(STOPPED),)),
         ("Launching", (machine.Launch(),), (machine.Stop(), machine.Launch())),
@@ -54,13 +64,42 @@ EVENTS: dict[type[Event], Event] = {
     ],
 )
 def test_what_is_done_in_each_phase(phase: Phase, going_on: tuple[Effect, ...], stopping: tuple[Effect, ...]) -> None:
-    assert decide(Job("training", phase, verdict=COMPLETED)) == going_on
-    assert decide(Job("training", phase, stopping=True, verdict=COMPLETED)) == stopping
+    assert decide(Job("training", phase, verdict=COMPLETED), NOW) == going_on
+    assert decide(Job("training", phase, stopping=True, verdict=COMPLETED), NOW) == stopping
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("stopping", [False, True])
+@pytest.mark.parametrize(
+    ("until", "limit", "verdict"),
+    [
+        (None, "MaxWaitTimeInSeconds", None),
+        (NOW + 0.001, "MaxWaitTimeInSeconds", None),
+        (NOW, "MaxWaitTimeInSeconds", Verdict("Stopped", waited_out=True)),
+        (NOW - 1, "MaxWaitTimeInSeconds", Verdict("Stopped", waited_out=True)),
+        (NOW, "MaxPendingTimeInSeconds", STOPPED),
+    ],
+)
+def test_only_who_waits_for_room_gives_up(
+    phase: Phase, stopping: bool, until: float | None, limit: Limit, verdict: Verdict | None
+) -> None:
+    job = Job("training", phase, stopping=stopping, verdict=COMPLETED, claim=CLAIM, wait=Wait(1.0, until, limit))
+    without = decide(replace(job, wait=None), NOW)
+    gives_up = phase == "Queued" and not stopping and verdict is not None
+    assert decide(job, NOW) == ((machine.Finish(verdict),) if gives_up and verdict else without)
+
+
+def test_what_a_job_claims_and_waits_for_is_noted() -> None:
+    waiting = evolve(Job("training"), machine.Queued(CLAIM, Wait(NOW), "x"))
+    assert (waiting.phase, waiting.claim, waiting.wait) == ("Queued", CLAIM, Wait(NOW))
+    admitted = evolve(waiting, machine.Admitted(CLAIM))
+    assert (admitted.phase, admitted.claim) == ("Preparing", CLAIM)
+    assert evolve(Job("training"), machine.Admitted()).claim is None
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_deleted_job_is_erased_only_when_it_is_over(phase: Phase) -> None:
-    effects = decide(Job("training", phase, deleting=True, verdict=COMPLETED))
+    effects = decide(Job("training", phase, deleting=True, verdict=COMPLETED), NOW)
     assert (effects == (machine.Erase(),)) == (phase == "Over")
 
 
@@ -140,6 +179,25 @@ def test_what_the_container_did_itself_is_not_tried_again() -> None:
     assert evolve(before, machine.Ended((HostEnd("algo-1", code=1),))).phase == "Uploading"
 
 
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        (COMPLETED, "Completed"),
+        (FAILED, "Failed"),
+        (STOPPED, "Stopped"),
+        (Verdict("Stopped", timed_out=True), "MaxRuntimeExceeded"),
+        (Verdict("Stopped", waited_out=True), "MaxWaitTimeExceeded"),
+    ],
+)
+def test_the_last_secondary_status(verdict: Verdict, status: str) -> None:
+    assert verdict.secondary_status == status
+    history = with_transition(with_transition((), "Pending", 1.0, "for room"), status, 2.0)
+    assert [entry["Status"] for entry in history] == ["Pending", status]
+    assert history[0]["StatusMessage"] == "for room"
+    assert history[1]["EndTime"] == 2.0
+    assert history[1]["StatusMessage"]
+
+
 def host(**how: object) -> HostEnd:
     return HostEnd("algo-1", **how)  # type: ignore[arg-type]
 
@@ -202,11 +260,15 @@ def test_a_long_failure_text_keeps_the_exit_code() -> None:
 
 
 verdicts = st.none() | st.builds(
-    Verdict, st.sampled_from(["Completed", "Failed", "Stopped"]), st.text(max_size=9), st.booleans()
+    Verdict, st.sampled_from(["Completed", "Failed", "Stopped"]), st.text(max_size=9), st.booleans(), st.booleans()
 )
+times = st.floats(0, 4e9)
+rooms = st.builds(Room, st.floats(0, 512), st.floats(0, 1e13))
+claims = st.none() | st.builds(Claim, st.text(max_size=9), st.text(max_size=9), rooms)
+waits = st.none() | st.builds(Wait, times, st.none() | times, st.sampled_from(get_args(Limit)))
 jobs = st.builds(
     Job, st.sampled_from(["processing", "training"]), st.sampled_from(PHASES), st.booleans(),
-    st.integers(1, 9), st.integers(1, 9), st.booleans(), verdicts,
+    st.integers(1, 9), st.integers(1, 9), st.booleans(), verdicts, claims, waits,
 )  # fmt: skip
 
 
@@ -217,7 +279,7 @@ def test_what_is_written_down_is_read_back(before: Job) -> None:
         "RetryStrategy": {"MaximumRetryAttempts": before.attempts - 1},
     }
     status = "Stopping" if before.stopping else "InProgress"
-    assert job_progress.read(before.kind, status, document) == before
+    assert job_progress.read(before.kind, status, json.loads(json.dumps(document))) == before
 
 
 def test_a_fresh_document_is_a_fresh_job_and_answers_show_no_progress() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.machines.job_queue import Claim, JobQueue, Room
+from stepwell.machines.job_queue import Claim, JobQueue, Room, Shortage
 
 MACHINE = Room(8, 32)
 
@@ -21,7 +21,7 @@ def test_what_fits_begins_and_the_rest_waits_its_turn() -> None:
     assert queue.ask(claim("a")), "asking again changes nothing"
     queue.withdraw("b")
     assert queue.admit() == ["c"]
-    assert queue.waiting() == ["d"]
+    assert [each.claim.subject for each in queue.line()] == ["d"]
     queue.withdraw("a")
     queue.withdraw("c")
     assert queue.admit() == ["d"]
@@ -75,6 +75,66 @@ def test_what_ran_before_counts_though_it_does_not_fit() -> None:
     assert queue.admit() == []
     queue.withdraw("b")
     assert queue.admit() == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "short"),
+    [(4, 16, ()), (5, 16, ("processors",)), (4, 17, ("memory",)), (5, 17, ("processors", "memory"))],
+)
+def test_what_there_is_too_little_of(cpus: float, memory: float, short: tuple[Shortage, ...]) -> None:
+    queue = JobQueue(MACHINE)
+    queue.runs(claim("running", 4, 16))
+    queue.waits(claim("first", 8, 32))
+    queue.waits(claim("asked", cpus, memory))
+    first, asked = queue.line()
+    assert (first.claim.subject, first.ahead, first.short) == ("first", 0, ("processors", "memory"))
+    assert (asked.claim.subject, asked.ahead, asked.short) == ("asked", 1, short)
+
+
+def test_the_line_goes_round_the_owners() -> None:
+    queue = JobQueue(MACHINE)
+    queue.runs(claim("a0", 8, 32, "a"))
+    for subject in ("a1", "a2", "b1", "a3", "b2", "c1"):
+        queue.waits(claim(subject, owner=subject[0]))
+    assert [each.claim.subject for each in queue.line()] == ["b1", "c1", "a1", "b2", "a2", "a3"]
+    assert queue.waiting() == 6
+    assert [each.subject for each in queue.running] == ["a0"]
+    assert (queue.taken, queue.free) == (MACHINE, Room(0, 0))
+
+
+def test_of_owners_who_run_as_much_the_one_let_in_last_is_last() -> None:
+    queue = JobQueue(MACHINE)
+    queue.runs(claim("b0", 4, 16, "b"))
+    queue.runs(claim("elsewhere", 1, 1))
+    for subject in ("a1", "a2", "b1"):
+        queue.waits(claim(subject, 1, 1, owner=subject[0]))
+    assert [each.claim.subject for each in queue.line()] == queue.admit() == ["a1", "b1", "a2"]
+
+
+def test_who_runs_does_not_wait_too() -> None:
+    queue = JobQueue(MACHINE)
+    queue.runs(claim("a"))
+    queue.waits(claim("a"))
+    assert queue.line() == []
+
+
+@given(st.lists(st.tuples(st.floats(8, 20), st.sampled_from("xyz")), min_size=1, max_size=20))
+def test_the_line_foretells_who_is_let_in_while_one_runs_at_a_time(asked: list[tuple[float, str]]) -> None:
+    """Nobody ends out of turn when nobody runs beside another; the owner who runs has one more until it ends."""
+    queue = JobQueue(MACHINE)
+    queue.runs(claim("first", 8, owner="elsewhere"))
+    for number, (cpus, owner) in enumerate(asked):
+        queue.waits(claim(f"j{number}", cpus, owner=owner))
+    foretold, seen, running = [each.claim.subject for each in queue.line()], [], "first"
+    while True:
+        queue.withdraw(running)
+        admitted = queue.admit()
+        if not admitted:
+            break
+        (running,) = admitted
+        seen.append(running)
+    assert seen[0] == foretold[0]
+    assert sorted(seen) == sorted(foretold)
 
 
 sizes = st.tuples(st.floats(0.5, 20), st.floats(0.5, 64), st.sampled_from("xyz"))

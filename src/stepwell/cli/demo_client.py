@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,26 +21,30 @@ from stepwell.cli import connection
 from stepwell.client.environment import Access
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "churn"
-LOCKS = ("requirements.lock", "dataset-requirements.lock")
+DATASET = EXAMPLE / "dataset-requirements.lock"
+SDK_2 = (EXAMPLE / "requirements.lock", DATASET)
+SDK_3 = (EXAMPLE.with_name("churn_v3") / "requirements.lock", DATASET)
 
 
 class Disproof(Exception):
     """Something that a successful demo must show is not so; the message says what."""
 
 
-def client_python(console: Console, cache: Path) -> Path:
-    """The interpreter of an environment with the SageMaker SDK; built on first use, kept under its lock's key."""
-    locks = [EXAMPLE / name for name in LOCKS]
+def client_python(console: Console, cache: Path, locks: Sequence[Path] = SDK_2) -> Path:
+    """The interpreter of an environment with a SageMaker SDK; built on first use, kept under its locks' key.
+
+    Raises Disproof when it cannot be built.
+    """
     text = b"\0".join(lock.read_bytes() for lock in locks) + sys.version.encode()
     home = cache / hashlib.sha256(text).hexdigest()[:16]
     if not home.exists():
-        console.print("Building the client's environment (SageMaker SDK 2, about 60 MB to fetch, once) ...")
+        console.print("Building the client's environment (a SageMaker SDK, about 60 to 120 MB to fetch, once) ...")
         cache.mkdir(parents=True, exist_ok=True)
         build_client(Path(tempfile.mkdtemp(prefix="building-", dir=cache)), home, locks)
     return home / "bin" / "python"
 
 
-def build_client(draft: Path, home: Path, locks: list[Path]) -> None:
+def build_client(draft: Path, home: Path, locks: Sequence[Path]) -> None:
     """Install `locks` into `draft`, and give it the name `home` once it is whole."""
     tool = uv.find_uv_bin()
     python = str(draft / "bin" / "python")

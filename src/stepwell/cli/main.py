@@ -14,6 +14,7 @@ COMMANDS = {
     "up": "serve the SageMaker API until interrupted",
     "env": "print the shell exports that point SDKs and the AWS CLI at the server",
     "run": "run a command against the server, starting one if none runs",
+    "watch": "show how an execution or job stands until it ends; without a name, what runs and who waits",
     "logs": "print the log of a job",
     "explain": "say why each step of an execution ran, or did not have to",
     "validate": "say what is wrong with a pipeline definition, before anything runs",
@@ -25,8 +26,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is for the shell."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser(words).parse_args(words)
     try:
+        options = _parser(words).parse_args(words)
         return int(importlib.import_module(f"stepwell.cli.{options.command}").run(options))
     except KeyboardInterrupt:
         return 130

@@ -59,6 +59,7 @@ def _announce(endpoint: str, chosen: settings.Settings) -> None:
         f"\n"
         f"  one command:  stepwell run{folder} -- python my_pipeline.py\n"
         f'  this shell:   eval "$(stepwell env{folder})"\n'
+        f"  what runs:    stepwell watch{folder}\n"
         f"  stop:         Ctrl-C; jobs go on, and the next `stepwell up` takes them over",
         flush=True,
     )

@@ -1,9 +1,10 @@
 """Room machines: one job, of whatever kind. In: what is known of it. Out: what to do next, and what came of it.
 
-A job goes Preparing (-> Queued) -> Downloading -> Launching -> Running -> Uploading -> Cleaning -> Over; the phase
-says what is being done, and each phase has one effect. Its final status stands from Cleaning on. A phase is left
-only by an event of `MOVES`; anything else is a bug and raises. What the events carry besides is the runtime's to
-write down.
+A job goes Arriving (-> Queued) -> Preparing -> Downloading -> Launching -> Running -> Uploading -> Cleaning -> Over;
+the phase says what is being done, and each phase has one effect. Its final status stands from Cleaning on. A phase is
+left only by an event of `MOVES`; anything else is a bug and raises. What the events carry besides is the runtime's
+to write down. Between Uploading and Over a training job may be Warm instead of Cleaning: it has ended, and keeps its
+room and its folder for the next (machines/warm_pools.py).
 """
 
 from __future__ import annotations
@@ -12,9 +13,23 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from stepwell.base.documents import Document
+from stepwell.machines import warm_pools
 from stepwell.machines.job_outcomes import HostEnd, Kind, Verdict, verdict_of
+from stepwell.machines.job_queue import Claim
+from stepwell.machines.job_waiting import Wait
 
-Phase = Literal["Preparing", "Queued", "Downloading", "Launching", "Running", "Uploading", "Cleaning", "Over"]
+Phase = Literal[
+    "Arriving",
+    "Queued",
+    "Preparing",
+    "Downloading",
+    "Launching",
+    "Running",
+    "Uploading",
+    "Warm",
+    "Cleaning",
+    "Over",
+]
 
 STOPPED = Verdict("Stopped")
 
@@ -24,7 +39,7 @@ class Job:
     """What the decision needs. `attempts` is how often it may be started when the platform itself fails it."""
 
     kind: Kind
-    phase: Phase = "Preparing"
+    phase: Phase = "Arriving"
     stopping: bool = False
     attempt: int = 1
     attempts: int = 1
@@ -32,6 +47,19 @@ class Job:
     """A client deleted it after its end."""
     verdict: Verdict | None = None
     """How it ends: known since its containers ended."""
+    claim: Claim | None = None
+    """What it takes of this machine, or waits for; None: not asked yet, or nobody counts."""
+    wait: Wait | None = None
+    """Of a job that had to wait for room."""
+    warm_until: float | None = None
+    """When its warm pool ends (epoch seconds)."""
+    reused_by: str = ""
+    """Name of the job that took its warm pool over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask for room on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +111,7 @@ class Erase:
     """Remove everything that is left of it."""
 
 
-Effect: TypeAlias = Prepare | Download | Launch | Stop | Observe | Upload | Finish | Clean | Erase
+Effect: TypeAlias = Ask | Prepare | Download | Launch | Stop | Observe | Upload | Finish | Clean | Erase
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +124,18 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """This machine has no room for it yet."""
+    """This machine has no room for it yet. `message` says to clients what it waits for."""
+
+    claim: Claim
+    wait: Wait
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """This machine has room for it."""
+
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +168,8 @@ class Uploaded:
 
     failure: str = ""
     members: Document = field(default_factory=dict)
+    warm_until: float | None = None
+    """Until when its instances are kept (epoch seconds), if they are healthy; None: they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +190,15 @@ class Erased:
 
 
 Event: TypeAlias = (
-    Queued | Prepared | Downloaded | Launched | Refused | Ended | Uploaded | Finished | Cleaned | Erased
+    Queued | Admitted | Prepared | Downloaded | Launched | Refused | Ended | Uploaded | Finished | Cleaned | Erased
 )
 
 MOVES: dict[tuple[Phase, type[Event]], Phase] = {
-    ("Preparing", Queued): "Queued",
-    ("Queued", Prepared): "Downloading",
+    ("Arriving", Queued): "Queued",
+    ("Arriving", Admitted): "Preparing",
+    ("Arriving", Refused): "Cleaning",
+    ("Arriving", Finished): "Cleaning",
+    ("Queued", Admitted): "Preparing",
     ("Queued", Refused): "Cleaning",
     ("Queued", Finished): "Cleaning",
     ("Preparing", Prepared): "Downloading",
@@ -167,23 +211,29 @@ MOVES: dict[tuple[Phase, type[Event]], Phase] = {
     ("Launching", Refused): "Cleaning",
     ("Running", Ended): "Uploading",
     ("Uploading", Uploaded): "Cleaning",
+    ("Warm", Cleaned): "Over",
     ("Cleaning", Cleaned): "Over",
     ("Over", Erased): "Over",
 }
 """Every legal move. `Ended` leads back to Preparing when the platform failed and an attempt is left, and to Cleaning
-when nothing ran that could have left something."""
+when nothing ran that could have left something; `Uploaded` to Warm when its instances are kept. The room that it has it keeps until its end."""
 
 
 class IllegalMove(Exception):
     """An event that cannot happen in this phase: a bug of ours."""
 
 
-def decide(job: Job) -> tuple[Effect, ...]:
-    """What to do now. No time is needed: the supervisor keeps the deadline, so that it holds while no server runs."""
+def decide(job: Job, now: float) -> tuple[Effect, ...]:
+    """What to do now. The longest run is not looked at: the supervisor keeps it, so that it holds while no server
+    runs; only the longest wait is."""
     match job.phase:
-        case "Preparing" | "Queued" | "Downloading" if job.stopping:
+        case "Arriving" | "Queued" | "Preparing" | "Downloading" if job.stopping:
             return (Finish(STOPPED),)
-        case "Preparing" | "Queued":
+        case "Queued" if job.wait is not None and job.wait.is_over(now):
+            return (Finish(job.wait.verdict),)
+        case "Arriving" | "Queued":
+            return (Ask(),)
+        case "Preparing":
             return (Prepare(),)
         case "Downloading":
             return (Download(),)
@@ -195,6 +245,9 @@ def decide(job: Job) -> tuple[Effect, ...]:
             return (Stop(), Observe()) if job.stopping else (Observe(),)
         case "Uploading":
             return (Upload(job.verdict or STOPPED),)
+        case "Warm":
+            is_over = job.deleting or bool(job.reused_by) or now >= (job.warm_until or 0.0)
+            return (Clean(),) if is_over else ()
         case "Cleaning":
             return (Clean(),)
         case "Over":
@@ -213,12 +266,19 @@ def evolve(job: Job, event: Event) -> Job:
             if not any(host.has_run for host in hosts):
                 following = "Cleaning"
             return replace(job, phase=following, verdict=verdict_of(job.kind, hosts, stopping=job.stopping))
+        case Queued(claim, wait):
+            return replace(job, phase=following, claim=claim, wait=wait)
+        case Admitted(claim):
+            return replace(job, phase=following, claim=claim)
         case Refused(reason):
             return replace(job, phase=following, verdict=Verdict("Failed", reason))
         case Finished(verdict):
             return replace(job, phase=following, verdict=verdict)
-        case Uploaded(failure):
-            return replace(job, phase=following, verdict=_after_upload(job, failure))
+        case Uploaded(failure, warm_until=warm_until):
+            verdict = _after_upload(job, failure)
+            if warm_until is not None and warm_pools.is_healthy(verdict):
+                return replace(job, phase="Warm", verdict=verdict, warm_until=warm_until)
+            return replace(job, phase=following, verdict=verdict)
         case _:
             return replace(job, phase=following)
 

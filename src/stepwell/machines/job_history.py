@@ -11,7 +11,7 @@ from stepwell.base.documents import Document
 
 MESSAGES = {
     "Starting": "Preparing the instances for training",
-    "Pending": "Waiting for room on this machine",
+    "Pending": "Waiting for compute capacity",
     "Restarting": "Restarting the training job",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
@@ -21,15 +21,17 @@ MESSAGES = {
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
 }
-FINAL = frozenset({"Completed", "Failed", "Stopped", "MaxRuntimeExceeded"})
+FINAL = frozenset({"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"})
 
 
-def with_transition(transitions: Sequence[Document], status: str, now: float) -> list[Document]:
-    """`transitions` with `status` from `now` on (epoch seconds). The status that stands already changes nothing."""
+def with_transition(transitions: Sequence[Document], status: str, now: float, message: str = "") -> list[Document]:
+    """`transitions` with `status` from `now` on (epoch seconds); `message` stands for the usual one. The status that
+    stands already changes nothing."""
     if transitions and transitions[-1]["Status"] == status:
         return list(transitions)
-    entry: Document = {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}
+    entry: Document = {"Status": status, "StartTime": now, "StatusMessage": message or MESSAGES[status]}
     if status in FINAL:
         entry["EndTime"] = now
     return [*_closed(transitions, now), entry]

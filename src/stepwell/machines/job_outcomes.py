@@ -62,11 +62,20 @@ class HostEnd:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a job ends. `timed_out` is part of Stopped: MaxRuntimeExceeded."""
+    """How a job ends. Two kinds of Stopped have a name: `timed_out` is MaxRuntimeExceeded, `waited_out`
+    MaxWaitTimeExceeded."""
 
     status: FinalStatus
     reason: str = ""
     timed_out: bool = False
+    waited_out: bool = False
+
+    @property
+    def secondary_status(self) -> str:
+        """What a training job's SecondaryStatus says of it."""
+        if self.timed_out:
+            return "MaxRuntimeExceeded"
+        return "MaxWaitTimeExceeded" if self.waited_out else self.status
 
 
 def verdict_of(kind: Kind, hosts: Sequence[HostEnd], *, stopping: bool) -> Verdict:

@@ -7,10 +7,13 @@ none: every part of it has a default.
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from stepwell.base.documents import Document
 from stepwell.machines.job import Job
 from stepwell.machines.job_outcomes import Kind, Verdict
+from stepwell.machines.job_queue import Claim, Room
+from stepwell.machines.job_waiting import Wait
 
 MEMBER = "Progress"
 
@@ -18,15 +21,19 @@ MEMBER = "Progress"
 def read(kind: Kind, status: str, document: Document) -> Job:
     """The job that stands in `document`. `status` is the service's: InProgress, Stopping, Completed, …"""
     progress = document.get(MEMBER, {})
-    verdict = progress.get("verdict")
+    verdict, wait = progress.get("verdict"), progress.get("wait")
     return Job(
         kind=kind,
-        phase=progress.get("phase", "Preparing"),
+        phase=progress.get("phase", "Arriving"),
         stopping=status == "Stopping",
         attempt=progress.get("attempt", 1),
         attempts=1 + document.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
         deleting=progress.get("deleting", False),
         verdict=Verdict(**verdict) if verdict else None,
+        claim=_claim(progress.get("claim")),
+        wait=Wait(**wait) if wait else None,
+        warm_until=progress.get("warm_until"),
+        reused_by=progress.get("reused_by", ""),
     )
 
 
@@ -37,7 +44,15 @@ def written(job: Job) -> Document:
         "attempt": job.attempt,
         "deleting": job.deleting,
         "verdict": asdict(job.verdict) if job.verdict else None,
+        "claim": asdict(job.claim) if job.claim else None,
+        "wait": asdict(job.wait) if job.wait else None,
+        **({"warm_until": job.warm_until} if job.warm_until is not None else {}),
+        **({"reused_by": job.reused_by} if job.reused_by else {}),
     }
+
+
+def _claim(written: Any) -> Claim | None:
+    return Claim(written["subject"], written["owner"], Room(**written["room"])) if written else None
 
 
 def public(document: Document) -> Document:

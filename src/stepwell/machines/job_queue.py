@@ -1,4 +1,4 @@
-"""Room machines: which jobs may run on this machine now. In: what each claims. Out: whether it is let in.
+"""Room machines: which jobs may run on this machine now. In: what each claims. Out: who is let in, and when.
 
 A job claims what its instance types have, at most the whole machine. The line is fair between owners (pipeline
 executions; jobs of their own share one place): whoever runs least is next, and within an owner the first that came.
@@ -7,8 +7,10 @@ Nobody overtakes the next in line, so a large job is not starved by small ones.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,19 @@ class Claim:
     room: Room
 
 
+Shortage = Literal["processors", "memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A job that waits. `ahead`: how many are let in before it, if nobody ends out of turn."""
+
+    claim: Claim
+    ahead: int
+    short: tuple[Shortage, ...]
+    """Of what there is too little for it at this moment; nothing: it waits for who is before it."""
+
+
 class JobQueue:
     """The line. `whole` is what there is. Not thread-safe; who runs is told to it again by each new process."""
 
@@ -55,14 +70,24 @@ class JobQueue:
     def runs(self, claim: Claim) -> None:
         """Take notice of a job that was let in before, whether it fits or not."""
         self.withdraw(claim.subject)
-        self._take(replace(claim, room=claim.room.within(self._whole)))
+        if claim.owner in self._waiting:
+            self._waiting.move_to_end(claim.owner)
+        self._take(self.clipped(claim))
+
+    def waits(self, claim: Claim) -> None:
+        """Take notice of a job that waits already, the first that came first."""
+        if claim.subject not in self._running:
+            self._waiting.setdefault(claim.owner, OrderedDict()).setdefault(claim.subject, self.clipped(claim))
+
+    def clipped(self, claim: Claim) -> Claim:
+        """The claim, to no more than there is."""
+        return replace(claim, room=claim.room.within(self._whole))
 
     def ask(self, claim: Claim) -> bool:
         """Whether the job may run: it was let in already, or nobody is before it and there is room."""
         if claim.subject in self._running:
             return True
-        waiting = self._waiting.setdefault(claim.owner, OrderedDict())
-        waiting.setdefault(claim.subject, replace(claim, room=claim.room.within(self._whole)))
+        self.waits(claim)
         following = self._next()
         if following is None or following.subject != claim.subject or not self._has_room(following):
             return False
@@ -92,9 +117,47 @@ class JobQueue:
             admitted.append(following.subject)
         return admitted
 
-    def waiting(self) -> list[str]:
-        """Who waits, owner by owner."""
-        return [subject for line in self._waiting.values() for subject in line]
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(line) for line in self._waiting.values())
+
+    @property
+    def taken(self) -> Room:
+        """What those who run have together."""
+        return self._taken
+
+    @property
+    def free(self) -> Room:
+        """What is left."""
+        return self._whole.plus(self._taken, -1)
+
+    @property
+    def running(self) -> Sequence[Claim]:
+        """Who runs, the first that was let in first."""
+        return tuple(self._running.values())
+
+    def line(self) -> list[Standing]:
+        """Who waits, in the order in which they would be let in if nobody ended meanwhile."""
+        busy = dict(self._busy)
+        lines = OrderedDict((owner, deque(line.values())) for owner, line in self._waiting.items())
+        standings: list[Standing] = []
+        while lines:
+            owner = min(lines, key=lambda each: busy.get(each, 0))
+            claim = lines[owner].popleft()
+            standings.append(Standing(claim, len(standings), self._short(claim)))
+            busy[owner] = busy.get(owner, 0) + 1
+            lines.move_to_end(owner)
+            if not lines[owner]:
+                del lines[owner]
+        return standings
+
+    def _short(self, claim: Claim) -> tuple[Shortage, ...]:
+        free = self.free
+        lacking: list[tuple[Shortage, bool]] = [
+            ("processors", claim.room.cpus > free.cpus),
+            ("memory", claim.room.memory_bytes > free.memory_bytes),
+        ]
+        return tuple(what for what, is_short in lacking if is_short)
 
     def _next(self) -> Claim | None:
         if not self._waiting:

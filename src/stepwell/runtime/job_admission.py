@@ -1,7 +1,8 @@
 """Room runtime: lets jobs wait until this machine has room for them. In: a Look. Out: whether its job may begin.
 
-The line itself is `machines/job_queue.py`; here it meets the threads and the database. Who was let in stands in the
-job's row (it has left Preparing and Queued), so a new process knows the same line again.
+The line itself is `machines/job_queue.py`; here it meets the threads and the database. Who was let in and who waits
+since when stands in the jobs' rows, so a new process knows the same line again, and so does who only reads
+(`services/sagemaker/job_lines.py`).
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from stepwell.container.instance_types import InstanceTypes
-from stepwell.container.plan import Plan, Refusal
-from stepwell.machines import job_progress
+from stepwell.container.plan import Plan
+from stepwell.machines import job_waiting
+from stepwell.machines.job import Admitted, Event, Queued
 from stepwell.machines.job_queue import Claim, JobQueue, Room
-from stepwell.runtime import job_records
+from stepwell.machines.job_waiting import Wait
+from stepwell.runtime import job_containers
 from stepwell.runtime.job_containers import Surroundings
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_records import Record
-from stepwell.store import resources, tags, work
+from stepwell.services.sagemaker import job_lines
+from stepwell.store import tags
 from stepwell.store.database import Connection, Database
 
 EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
-OUTSIDE = frozenset({"Preparing", "Queued", "Cleaning", "Over"})
-"""Phases of jobs that take no room."""
 
 
 class Admission:
@@ -36,30 +38,57 @@ class Admission:
         self._guard = threading.Lock()
         self._queue = JobQueue(surroundings.room) if surroundings.room is not None else None
 
-    def recall(self, machine: str) -> None:
-        """Take notice of the jobs that run already, before the first look of a new process."""
-        if self._queue is None:
-            return
-        with self._database.read() as connection:
-            for subject in work.subjects(connection, machine):
-                row = resources.find(connection, job_records.key_of(subject))
-                if row is None or job_progress.read("processing", row.status, row.document).phase in OUTSIDE:
-                    continue
-                record = job_records.record(subject, row)
-                try:
-                    plan = record.kind.plan(record.name, record.arn, record.document)
-                except Refusal:
-                    continue
-                self._queue.runs(self._claim(connection, record, plan))
+    def recall(self) -> None:
+        """Take up the line that stands in the jobs' rows, before the first look of a new process."""
+        room = self._surroundings.room
+        with self._database.write() as transaction:
+            job_lines.remember_room(transaction, room)
+            if room is not None:
+                self._queue = job_lines.queue_of(job_lines.read(transaction.connection).jobs, room)
 
-    def ask(self, look: Look) -> bool:
-        """Whether the job may begin. If not, it is woken when it may. Raises Refusal."""
+    def ask(self, look: Look, now: float) -> Event | None:
+        """Whether the job may begin; None: it waits as before. It is woken when it may. Raises Refusal."""
         if self._queue is None:
-            return True
+            return Admitted()
+        plan = look.plan()
+        if job_containers.capacity_problem(plan):
+            return Admitted()  # it will be refused, and should hear it now
         with self._database.read() as connection:
-            claim = self._claim(connection, look.record, look.plan())
+            claim = self._queue.clipped(self._claim(connection, look.record, plan))
         with self._guard:
-            return self._queue.ask(claim)
+            is_let_in = self._queue.ask(claim)
+            # of a line that was taken up, who is behind may have asked before
+            others = self._queue.admit() if is_let_in else []
+            message = job_waiting.message(claim, self._queue.free, self._queue.waiting() - 1)
+        if others:
+            self._wake(others)
+        if is_let_in:
+            return Admitted(claim)
+        return None if look.job.phase == "Queued" else Queued(claim, self._wait(look, plan, now), message)
+
+    def _wait(self, look: Look, plan: Plan, now: float) -> Wait:
+        types = [self._surroundings.instances.find(group.instance_type) for group in plan.groups]
+        is_accelerated = any(each.is_accelerated for each in types)
+        row = look.record.resource
+        return job_waiting.begun(row.document, row.created, now, is_accelerated=is_accelerated)
+
+    def inherit(self, pool: str, look: Look) -> Event:
+        """The job begins in the room that a warm pool has kept for it. Raises Refusal."""
+        if self._queue is None:
+            return Admitted()
+        with self._database.read() as connection:
+            claim = self._queue.clipped(self._claim(connection, look.record, look.plan()))
+        with self._guard:
+            self._queue.withdraw(pool)
+            self._queue.runs(claim)
+        return Admitted(claim)
+
+    def waiting(self) -> list[str]:
+        """Who waits: a warm pool may be for one of them."""
+        if self._queue is None:
+            return []
+        with self._guard:
+            return [standing.claim.subject for standing in self._queue.line()]
 
     def leave(self, arns: Iterable[str]) -> None:
         """These jobs have ended: others may have room now."""
@@ -71,11 +100,6 @@ class Admission:
             admitted = self._queue.admit()
         if admitted:
             self._wake(admitted)
-
-    def waiting(self) -> list[str]:
-        """The jobs that wait for room."""
-        with self._guard:
-            return self._queue.waiting() if self._queue is not None else []
 
     def _claim(self, connection: Connection, record: Record, plan: Plan) -> Claim:
         owner = tags.of(connection, record.arn).get(EXECUTION_TAG, "")

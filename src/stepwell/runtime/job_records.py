@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from stepwell.base import arn as arns
 from stepwell.base.arn import Scope
 from stepwell.base.documents import Document
-from stepwell.machines import job_progress
-from stepwell.machines.job import Event, Job, Phase, Prepared, Uploaded
+from stepwell.machines import job_progress, warm_pools
+from stepwell.machines.job import Event, Job, Phase, Prepared, Queued, Uploaded
 from stepwell.machines.job_history import with_transition
 from stepwell.machines.job_outcomes import REASON_LIMIT, Verdict
 from stepwell.runtime.job_kinds import KINDS, JobKind
@@ -20,12 +20,16 @@ from stepwell.store.resources import Key, Resource
 
 SECONDARY: dict[Phase, str] = {
     "Queued": "Pending",
+    "Preparing": "Starting",
     "Downloading": "Downloading",
     "Running": "Training",
     "Uploading": "Uploading",
 }
 """SecondaryStatus of a training job that enters a phase."""
 FINAL = frozenset({"Completed", "Failed", "Stopped"})
+ENDED = frozenset({"Warm", "Cleaning"})
+"""Phases that a job enters with its final status."""
+POOL = "WarmPoolStatus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +76,24 @@ def moved(before: Record, after: Job, event: Event, now: float) -> Resource:
     if isinstance(event, Prepared | Uploaded):
         members.update(event.members)
     if after.phase == "Over":
+        if before.job.phase == "Warm" and not before.job.reused_by:
+            members.update(_terminated(before.document, now))
         # What is tidied up behind the job is no change that a client should see.
         return before.resource.with_changes(before.resource.modified, **members)
     status = before.resource.status
-    if after.phase == "Cleaning" and after.verdict is not None:
+    if after.phase in ENDED and after.verdict is not None:
         status = after.verdict.status
         members.update(_final(before, after.verdict, now))
+        if after.phase == "Warm" or POOL in before.document:
+            members[POOL] = warm_pools.status("Available" if after.phase == "Warm" else "Terminated", 0)
     elif after.phase == "Downloading":
         start = f"{before.kind.word}StartTime"
         members[start] = before.document.get(start, now)
+        if before.kind.name == "training" and warm_pools.keep_alive(before.document):
+            members[POOL] = warm_pools.status("InUse")
     if before.kind.name == "training":
-        members.update(_secondary(before.document, before.job, after, now))
+        message = event.message if isinstance(event, Queued) else ""
+        members.update(_secondary(before.document, before.job, after, now, message))
     return before.resource.with_changes(now, status=status, **members)
 
 
@@ -96,19 +107,23 @@ def _final(before: Record, verdict: Verdict, now: float) -> Document:
     return members
 
 
-def _secondary(document: Document, before: Job, after: Job, now: float) -> Document:
+def _terminated(document: Document, now: float) -> Document:
+    return {POOL: warm_pools.status("Terminated", now - document["TrainingEndTime"])}
+
+
+def _secondary(document: Document, before: Job, after: Job, now: float, message: str) -> Document:
     status = _secondary_status(before, after)
     if status is None:
         return {}
-    transitions = with_transition(document.get("SecondaryStatusTransitions", ()), status, now)
+    transitions = with_transition(document.get("SecondaryStatusTransitions", ()), status, now, message)
     return {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions}
 
 
 def _secondary_status(before: Job, after: Job) -> str | None:
     if after.attempt != before.attempt:
         return "Restarting"
-    if after.phase == "Cleaning" and after.verdict is not None:
-        return "MaxRuntimeExceeded" if after.verdict.timed_out else after.verdict.status
+    if after.phase in ENDED and after.verdict is not None:
+        return after.verdict.secondary_status
     status = SECONDARY.get(after.phase)
     # A stop that came meanwhile is what a client should see, not what was begun before.
     return None if after.stopping and status != "Uploading" else status
