@@ -63,7 +63,8 @@ def test_the_ready_role_stands_once_and_is_trusted(iam: Iam, site: Site) -> None
     assert ensure_ready_role(site) == ensure_ready_role(site) == "arn:aws:iam::123456789012:role/SageMakerRole"
     role = iam("GetRole", RoleName="SageMakerRole")["Role"]
     trust = json.loads(unquote(role["AssumeRolePolicyDocument"]))
-    assert trust["Statement"][0]["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+    (statement,) = trust["Statement"]
+    assert {"sagemaker.amazonaws.com", "scheduler.amazonaws.com"} <= set(statement["Principal"]["Service"])
     attached = iam("ListAttachedRolePolicies", RoleName="SageMakerRole")["AttachedPolicies"]
     assert attached == [{"PolicyName": "AmazonSageMakerFullAccess", "PolicyArn": FULL_ACCESS}]
 

@@ -128,6 +128,22 @@ def test_experiments_are_injected_where_the_operation_takes_them() -> None:
     assert "ExperimentConfig" not in made("Training", {}).params
 
 
+@pytest.mark.parametrize(
+    ("display_name", "shown"),
+    [
+        ("Shown", "Shown"),
+        ("__main__.train", "main-train"),
+        ("Train the model, twice", "Train-the-model-twice"),
+        ("x" * 119 + " y", "x" * 119),
+        ("лес", "S"),
+    ],
+)
+def test_a_display_name_is_made_to_fit_a_trial_component(display_name: str, shown: str) -> None:
+    origin = Origin(ARN, ROLE, 1, {"ExperimentName": "e", "TrialName": "t"})
+    config = made("Training", {}, origin, display_name=display_name).params["ExperimentConfig"]
+    assert config["TrialComponentDisplayName"] == shown
+
+
 def test_a_model_package_names_its_execution_and_can_be_repeated() -> None:
     request = made("RegisterModel", {"ModelPackageGroupName": "g", "MetadataProperties": {"CommitId": "c"}})
     assert request == Request(

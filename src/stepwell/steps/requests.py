@@ -7,6 +7,7 @@ In: a step, who starts it and why (Origin), and the Values its expressions read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -112,8 +113,17 @@ def _with_experiment(request: Document, step: Step, origin: Origin) -> Document:
     """Experiment and trial come from the execution; the SDK leaves only the display name in the arguments."""
     if origin.experiment is None:
         return request
-    display = {"TrialComponentDisplayName": step.display_name or step.name}
+    display = _fitting(step.display_name) or _fitting(step.name)
     return {
         **request,
-        "ExperimentConfig": {**display, **(request.get("ExperimentConfig") or {}), **origin.experiment},
+        "ExperimentConfig": {
+            **({"TrialComponentDisplayName": display} if display else {}),
+            **(request.get("ExperimentConfig") or {}),
+            **origin.experiment,
+        },
     }
+
+
+def _fitting(shown: str | None) -> str:
+    """A display name may be any text, such as a function's `__main__.train`; that of a trial component may not."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", shown or "").strip("-")[:120].rstrip("-")

@@ -1,6 +1,7 @@
 """The role that stands from the first start, so that a pipeline can run without anybody having set up IAM.
 
-In: a site. Out: a role `SageMakerRole` that SageMaker may assume, in the site's account.
+In: a site. Out: a role `SageMakerRole` in the site's account, which the services that Stepwell has may assume: it
+serves for jobs and pipelines, and for what starts them.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ from stepwell.store import resources
 
 NAME = "SageMakerRole"
 
+TRUSTED = ("sagemaker", "events", "lambda", "scheduler")
+"""SDK v3 refuses a role whose trust policy lacks the service that is to use it, for each purpose another one."""
+
 TRUST_POLICY = {
     "Version": "2012-10-17",
     "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": [f"{service}.amazonaws.com" for service in TRUSTED]},
+            "Action": "sts:AssumeRole",
+        }
     ],
 }
 
