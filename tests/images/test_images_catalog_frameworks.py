@@ -44,7 +44,7 @@ DLC = "763104351884.dkr.ecr.eu-west-1.amazonaws.com"
             ("tensorflow 1.15 is not in the catalogue; this job runs tensorflow 2.12.0.",),
         ),
         ("tensorflow-inference:2.19-cpu", "tensorflow-2.19.0", "tensorflow", ()),
-        ("sagemaker-distribution-prod:3.2.0-cpu", "notebook", "notebook", ()),
+        ("sagemaker-distribution-prod:3.2.0-cpu", "notebook", "python", ()),
         ("kmeans:1", "scikit-learn-1.2.1", "kmeans", ()),
     ],
 )

@@ -44,11 +44,3 @@ def test_the_request_comes_first(specification: Document, expected: tuple[str, .
 
 def test_the_programs_are_where_the_mount_expects_them() -> None:
     assert (commands.PROGRAMS / "__main__.py").is_file()
-
-
-def test_a_notebook_job_runs_our_program_in_a_notebook_image_only() -> None:
-    asked = {"ContainerEntrypoint": ["amazon_sagemaker_scheduler"]}
-    notebook = catalog.load(None).resolve("sagemaker-distribution-prod:3.2.0-cpu")
-    plain = catalog.load(None).resolve("python:3.11")
-    assert commands.training_command(notebook, asked) == ("python", "/opt/stepwell", "notebook", "train")
-    assert commands.training_command(plain, asked) == ("amazon_sagemaker_scheduler",)

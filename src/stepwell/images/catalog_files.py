@@ -25,7 +25,7 @@ ALGORITHMS = ("linear-learner", "kmeans", "pca", "randomcutforest", "knn")
 LauncherName: TypeAlias = Literal["process", "docker"]
 """What runs an image: an environment of this machine, or a container engine the image itself."""
 
-ENTRIES = ("script-mode", "pytorch", "tensorflow", "xgboost", *ALGORITHMS, "notebook", "python")
+ENTRIES = ("script-mode", "pytorch", "tensorflow", "xgboost", *ALGORITHMS, "python")
 """The programs an image can run of its own accord (`programs/__main__.py`)."""
 
 

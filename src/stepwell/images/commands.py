@@ -19,16 +19,9 @@ PROGRAMS = Path(__file__).with_name("programs")
 PROGRAMS_MOUNT = "/opt/stepwell"
 
 
-NOTEBOOK_COMMAND = "amazon_sagemaker_scheduler"
-"""The command of AWS's notebook images that the SDK's NotebookJobStep names as entrypoint."""
-
-
 def training_command(image: Image, algorithm_specification: Document) -> tuple[str, ...]:
     """What a training job runs: `<image> train` unless the request says otherwise."""
-    command = _command(algorithm_specification)
-    if command[:1] == (NOTEBOOK_COMMAND,) and image.entry == "notebook":
-        return _program(image, "train")
-    return command or _program(image, "train")
+    return _command(algorithm_specification) or _program(image, "train")
 
 
 def processing_command(image: Image, app_specification: Document) -> tuple[str, ...]:

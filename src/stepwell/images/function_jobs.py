@@ -29,7 +29,7 @@ REMOTE_CHANNEL = "sm_rf_user_ws"
 WORKSPACE = "sagemaker_remote_function_workspace"
 
 _MOST_BYTES = 64 * 1024
-_SDK_LINE = re.compile(rb"\s*sagemaker(?![\w.-])[^\r\n]*", re.IGNORECASE)
+_SDK_LINE = re.compile(rb"\s*(sagemaker|sagemaker[-_.]core)(?![\w.-])[^\r\n]*", re.IGNORECASE)
 _VERSION = re.compile(r"\d+(\.\d+){1,3}")
 
 
@@ -76,13 +76,21 @@ def dependencies_in(archive: Path, member: str) -> bytes | None:
 def stages(job: FunctionJob, dependencies: bytes | None) -> tuple[bytes, ...]:
     """What to install, as requirements files, each above the one before: first the SDK, alike for most functions.
 
-    The SDK is what the dependency file asks for; of a file without it (clients before 2.256), the client's version.
+    The SDK is what the dependency file asks for; of a file without it, what the client has.
     """
     given = dependencies or b""
-    asked = [line.strip() for line in given.splitlines() if _SDK_LINE.fullmatch(line)]
-    own = [f"sagemaker=={job.sdk}".encode()] if job.sdk else []
-    sdk = b"".join(line + b"\n" for line in asked or own)
+    asked = [line for line in given.splitlines() if _SDK_LINE.fullmatch(line)]
+    sdk = b"".join(line.strip() + b"\n" for line in [*asked, *_own_line(job.sdk, asked)])
     return tuple(dict.fromkeys(each for each in (sdk, given) if each.strip()))
+
+
+def _own_line(version: str, asked: Sequence[bytes]) -> list[bytes]:
+    """The line for the SDK that calls the function: version 3 does so by sagemaker-core 2, which is a tenth of it."""
+    is_core = version.partition(".")[0] not in ("", "1", "2")
+    has_sdk = any(is_core or found[1].lower() == b"sagemaker" for each in asked if (found := _SDK_LINE.match(each)))
+    if not version or has_sdk:
+        return []
+    return [b"sagemaker-core>=2,<3" if is_core else f"sagemaker=={version}".encode()]
 
 
 def _channels(document: Document) -> dict[str, str]:

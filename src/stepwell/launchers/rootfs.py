@@ -24,7 +24,7 @@ DIRECTORIES = (
 CONFIGURATION = (
     *("ld.so.cache", "ld.so.conf", "nsswitch.conf", "resolv.conf", "host.conf", "gai.conf", "localtime", "timezone"),
     *("services", "protocols", "mime.types", "magic", "os-release", "debian_version", "ssl/openssl.cnf"),
-    *("profile", "bash.bashrc", "inputrc", "shells", "login.defs"),
+    *("bash.bashrc", "inputrc", "shells", "login.defs"),
 )
 """Copied from the host's /etc, where they are small and public."""
 

@@ -20,7 +20,6 @@ _MODULES = {
     "pca": "pca",
     "randomcutforest": "random_cut_forest",
     "knn": "knn",
-    "notebook": "notebook",
     "python": "plain",
 }
 
