@@ -66,7 +66,7 @@ def qualities(ran: Ran) -> dict[str, float]:
 def matched(ran: Ran, image: str) -> dict[str, float]:
     """What the service's metric definitions of the image find in the log, the last value of each."""
     found = {}
-    for each in metrics.metric_definitions(catalog.load(None).resolve(image)):
+    for each in metrics.metric_definitions(catalog.load(None).resolve(image), {}):
         values = re.findall(each["Regex"], ran.output)
         if values:
             found[each["Name"]] = float(values[-1])

@@ -115,3 +115,13 @@ def test_no_name_writes_outside(tmp_path_factory: pytest.TempPathFactory, parts:
     outside = [each for each in folder.parent.parent.rglob("*") if each.is_file() and not each.is_relative_to(folder)]
     assert outside == [path]
     assert not Path("/f").exists()
+
+
+def test_what_is_larger_than_the_disk_is_not_begun(tmp_path: Path) -> None:
+    """A bomb says in its headers what it would become."""
+    huge = tarfile.TarInfo("bomb")
+    huge.size = 1 << 60
+    (tmp_path / "bomb.tar").write_bytes(huge.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(ClientError, match=r"member 'bomb' has 1152921504606846976 bytes; there is room for"):
+        sources.extract(tmp_path / "bomb.tar", tmp_path / "code")
+    assert not (tmp_path / "code" / "bomb").exists()

@@ -79,7 +79,7 @@ def test_every_release_trains_stops_early_and_leaves_a_model(container: Containe
     parts = [f"{data}-{metric}:{numbers}" for data in ("train", "validation") for metric in ("auc", "error", "f1")]
     assert re.fullmatch(rf"\[0\]#011{'#011'.join(parts)}", found[0]), found[0]
     assert "Train matrix has 250 rows and 3 columns" in ran.errors
-    definitions = metrics.metric_definitions(catalog.load(None).resolve(ONE))
+    definitions = metrics.metric_definitions(catalog.load(None).resolve(ONE), {})
     matched = {each["Name"] for each in definitions if re.match(each["Regex"], found[-1])}
     assert matched == {f"{data}:{metric}" for data in ("train", "validation") for metric in ("auc", "error", "f1")}
     # Old releases leave a pickle, new ones xgboost's own format; both are read as users read them.
@@ -245,14 +245,6 @@ def test_what_the_user_can_prevent_is_told_so(
     assert ran.failure.startswith("framework error: \nsagemaker_algorithm_toolkit.exceptions.UserError: ")
     assert message in ran.failure
     assert not list((container.root / "model").glob("*"))
-
-
-def test_several_hosts_are_refused_loudly(container: Container, one: Environment) -> None:
-    container.resources = {**container.resources, "hosts": ["algo-1", "algo-2"]}
-    container.channel("train", a_csv=rows(10))
-    ran = train(container, one)
-    assert ran.failure is not None
-    assert "Please set InstanceCount to 1." in ran.failure
 
 
 def test_training_goes_on_from_a_checkpoint(container: Container, one: Environment) -> None:

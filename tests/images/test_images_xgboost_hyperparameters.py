@@ -185,12 +185,40 @@ def test_a_metric_line_has_cloudwatchs_form() -> None:
 )
 def test_the_services_definitions_find_every_metric(value: float, name: str, release: str) -> None:
     image = catalog.load(None).resolve("sagemaker-xgboost:1.7-1")
-    definitions = {each["Name"]: each["Regex"] for each in metrics.metric_definitions(image)}
+    asked = {"_tuning_objective_metric": f"validation:{name}"}
+    definitions = {each["Name"]: each["Regex"] for each in metrics.metric_definitions(image, asked)}
     line = metric_line(12, {"train": {name: 1.0}, "validation": {name: value}}, release)
     found = re.match(definitions[f"validation:{name}"], line)
     assert found is not None
     assert float(found[1]) == pytest.approx(value, rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("hyperparameters", "more"),
+    [
+        ({}, []),
+        ({"eval_metric": "auc"}, []),
+        ({"eval_metric": "['r2', 'rmse']"}, ["r2"]),
+        ({"objective": "survival:cox"}, ["cox-nloglik"]),
+        ({"eval_metric": "nothing@0.5"}, []),
+        (
+            {
+                "eval_metric": "mape,r2,precision,recall",
+                "_tuning_objective_metric": "validation:f1_macro",
+                "objective": "survival:aft",
+            },
+            ["f1_macro", "mape", "r2"],
+        ),
+    ],
+)
+def test_what_is_shown_of_xgboost_can_be_asked_for(hyperparameters: dict[str, str], more: list[str]) -> None:
+    """The 17 metrics of DescribeHyperParameterTuningJob on AWS for both channels, what the job prints besides, and
+    never more than 40 definitions."""
+    image = catalog.load(None).resolve("sagemaker-xgboost:1.7-1")
+    names = [each["Name"] for each in metrics.metric_definitions(image, hyperparameters)]
+    assert len(names) == len(set(names)) == 2 * (17 + len(more)) <= 40
+    assert names[34:] == [f"{data}:{metric}" for metric in more for data in ("train", "validation")]
+
+
 def test_other_images_have_no_definitions_of_the_services() -> None:
-    assert metrics.metric_definitions(catalog.load(None).resolve("sagemaker-scikit-learn:1.2-1")) == []
+    assert metrics.metric_definitions(catalog.load(None).resolve("sagemaker-scikit-learn:1.2-1"), {}) == []

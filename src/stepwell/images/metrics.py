@@ -1,5 +1,5 @@
-"""Room images: the metric definitions the service has for its own algorithms. In: an `Image`. Out: MetricDefinitions
-as DescribeTrainingJob shows them; the job's log lines are searched for them (spec 03, section 3). Pure.
+"""Room images: the metric definitions the service has for its own algorithms. In: an `Image`, hyperparameters. Out:
+MetricDefinitions as DescribeTrainingJob shows them; the job's log is searched for them (spec 03, section 3). Pure.
 
 The form of the expressions is what DescribeTrainingJob answers on AWS: for XGBoost as in github.com/aws/
 sagemaker-xgboost-container/issues/121, for the other algorithms as in the definitions of linear-learner that
@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from stepwell.base.documents import Document
 from stepwell.images.catalog import Image
 from stepwell.images.programs.xgboost_hyperparameters import MAXIMIZED, MINIMIZED
+
+MOST = 40
+"""Definitions of a job (AlgorithmSpecification in the API reference): what is shown can be asked for again."""
 
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 _OF_EVERY_ALGORITHM = {
@@ -72,15 +75,52 @@ _OF_ALGORITHMS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def metric_definitions(image: Image) -> list[Document]:
+_XGBOOST = (
+    "accuracy",
+    "auc",
+    "aucpr",
+    "error",
+    "f1",
+    "gamma-deviance",
+    "gamma-nloglik",
+    "logloss",
+    "mae",
+    "map",
+    "merror",
+    "mlogloss",
+    "mse",
+    "ndcg",
+    "poisson-nloglik",
+    "rmse",
+    "tweedie-nloglik",
+)
+"""What AWS shows of every job; the others that XGBoost knows are shown where a job prints them."""
+_XGBOOST_DEFAULTS = {
+    "survival:aft": "aft-nloglik",
+    "survival:cox": "cox-nloglik",
+    "reg:pseudohubererror": "mphe",
+    "reg:squaredlogerror": "rmsle",
+}
+
+
+def metric_definitions(image: Image, hyperparameters: Mapping[str, str]) -> list[Document]:
     """The definitions of `image`: of a built-in algorithm, or none. In script mode they simply never match."""
     if image.entry == "xgboost":
         return [
             {"Name": f"{data}:{metric}", "Regex": rf".*\[[0-9]+\].*#011{data}-{metric}:{_NUMBER}.*"}
+            for metric in _xgboost_metrics(hyperparameters)
             for data in ("train", "validation")
-            for metric in sorted((*MAXIMIZED, *MINIMIZED))
         ]
     if image.entry not in _OF_ALGORITHMS:
         return []
     named = {**_OF_EVERY_ALGORITHM, **_OF_ALGORITHMS[image.entry]}
     return [{"Name": name, "Regex": regex} for name, regex in named.items()]
+
+
+def _xgboost_metrics(hyperparameters: Mapping[str, str]) -> list[str]:
+    """The metrics that AWS always shows, and what else this job may print, as far as there is room."""
+    tuned = hyperparameters.get("_tuning_objective_metric", "").rpartition(":")[2]
+    asked = [each.strip(" []\"'") for each in hyperparameters.get("eval_metric", "").split(",")]
+    usual = _XGBOOST_DEFAULTS.get(hyperparameters.get("objective", ""), "")
+    known = (each for each in (tuned, *asked, usual) if each in MAXIMIZED or each in MINIMIZED)
+    return list(dict.fromkeys((*_XGBOOST, *known)))[: MOST // 2]

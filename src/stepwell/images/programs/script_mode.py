@@ -57,6 +57,8 @@ class Framework:
     """The script's arguments, of the user's hyperparameters."""
     command: Callable[[Path, str, list[str], Environment], list[str]] = _plain_command
     """What to run, of the code folder, the entry point and its arguments."""
+    runs_modules: bool = False
+    """The entry point may be named as a module, without its .py."""
 
 
 def train(framework: Framework = Framework()) -> int:
@@ -88,6 +90,8 @@ def _run(place: Tree, framework: Framework, log: Logger) -> None:
         )
     environment = variables.training_environment(place, found)
     sources.bring(found.submit_directory(place), place.code)
+    if framework.runs_modules and not (place.code / program).exists() and (place.code / f"{program}.py").is_file():
+        program = f"{program}.py"
     for folder in (place.model, place.output / "data"):
         folder.mkdir(parents=True, exist_ok=True)
     arguments = framework.arguments(environment, found.user)

@@ -42,6 +42,7 @@ def bring(uri: str, folder: Path) -> None:
 
 def extract(archive: Path, folder: Path) -> None:
     """Unpack a tar archive, gzip or not, member by member."""
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive) as content:
             for member in content:
@@ -64,6 +65,9 @@ def _check(member: tarfile.TarInfo, folder: Path, archive: str) -> None:
         target = path
     else:
         raise ClientError(f"{archive}: member {member.name!r} is neither a file, a folder nor a link.")
+    free = shutil.disk_usage(folder).free
+    if member.size > free:
+        raise ClientError(f"{archive}: member {member.name!r} has {member.size} bytes; there is room for {free}.")
     if not (path.is_relative_to(folder) and target.is_relative_to(folder)):
         raise ClientError(f"{archive}: member {member.name!r} points outside the archive.")
 

@@ -18,6 +18,7 @@ from typing import Any
 from . import xgboost_metrics
 from .contract import package
 from .xgboost_hyperparameters import MAXIMIZED, UserError
+from .xgboost_ring import ALONE, Ring
 
 _NOT_PARAMETERS = {
     "num_round",
@@ -53,6 +54,8 @@ class Task:
     train: Any
     validation: Any
     checkpoints: Path | None = None
+    ring: Ring = ALONE
+    """The other hosts that train the same model on their own rows."""
 
     @property
     def watched(self) -> list[tuple[Any, str]]:
@@ -91,9 +94,10 @@ def boost(task: Task) -> tuple[Any, Scores]:
         for iteration in range(done, task.hyperparameters["num_round"]):
             _user_errors(booster.update, task.train, iteration)
             scores = _user_errors(_score, booster, task, iteration)
-            print(metric_line(iteration, scores, xgboost.__version__), flush=True)
-            _keep_checkpoint(booster, task.checkpoints, iteration)
-            if stop.is_due(iteration, scores) or stopped:
+            if task.ring.is_master:
+                print(metric_line(iteration, scores, xgboost.__version__), flush=True)
+                _keep_checkpoint(booster, task.checkpoints, iteration)
+            if stop.is_due(iteration, scores) or _is_stopped(task, stopped):
                 break
     # A checkpoint may have all rounds already.
     return stop.best(booster, iteration), scores or _user_errors(_score, booster, task, max(iteration, 0))
@@ -163,7 +167,8 @@ def _score(booster: Any, task: Task, iteration: int) -> Scores:
     for matrix, name in task.watched if asked else ():
         predictions, labels = booster.predict(matrix), matrix.get_label()
         for metric in asked:
-            scores[name][metric] = xgboost_metrics.score(metric, predictions, labels, task.objective)
+            own = xgboost_metrics.score(metric, predictions, labels, task.objective)
+            scores[name][metric] = task.ring.mean(own)
     return scores
 
 
@@ -226,11 +231,20 @@ def _keep_checkpoint(booster: Any, folder: Path | None, iteration: int) -> None:
         path.unlink()
 
 
+def _is_stopped(task: Task, signals: Sequence[int]) -> bool:
+    """One host of the ring was stopped: all end after the same round."""
+    return _saves_on_termination(task) and task.ring.mean(float(bool(signals))) > 0
+
+
+def _saves_on_termination(task: Task) -> bool:
+    return bool(task.hyperparameters.get("save_model_on_termination") == "true")
+
+
 @contextmanager
 def _stopped_by_signal(task: Task) -> Iterator[Sequence[int]]:
     """Under save_model_on_termination SIGTERM ends training after the current round; the list is then not empty."""
     signals: list[int] = []
-    if task.hyperparameters.get("save_model_on_termination") != "true":
+    if not _saves_on_termination(task):
         yield signals
         return
     signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))

@@ -43,14 +43,19 @@ def boost_folds(task: Task, rows: Any, output: Path, log: Logger) -> list[Any]:
             predictions[row].append(prediction)
         if len(boosters) % folds == 0:
             log.info("The metrics of round %d cross validation", len(boosters) // folds)
-            print(metric_line(task.hyperparameters["num_round"], _mean(scores[-folds:])), flush=True)
+            _tell(task, scores[-folds:])
     if repeats > 1:
         log.info("The overall metrics of %d-round cross validation", repeats)
-        print(metric_line(task.hyperparameters["num_round"], _mean(scores)), flush=True)
+        _tell(task, scores)
     output.mkdir(parents=True, exist_ok=True)
     table = [_prediction_row(label, found, classifies) for label, found in zip(labels, predictions, strict=True)]
     numpy.savetxt(output / "predictions.csv", numpy.array(table), delimiter=",", fmt="%f")
     return boosters
+
+
+def _tell(task: Task, scores: list[Scores]) -> None:
+    if task.ring.is_master:
+        print(metric_line(task.hyperparameters["num_round"], _mean(scores)), flush=True)
 
 
 def _mean(scores: list[Scores]) -> Scores:

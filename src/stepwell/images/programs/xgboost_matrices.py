@@ -132,13 +132,18 @@ def _delimiter(path: Path) -> str:
     """What separates the fields of the first line."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         line = next((each.strip() for each in lines if each.strip()), "")
-    found = max(_DELIMITERS, key=lambda each: (line.count(each) > 0, -_DELIMITERS.index(each)))
-    if found not in line:
+    found = delimiter_of(line)
+    if not found:
         raise UserError(
             f"Could not determine delimiter on line {line[:50]} of file '{path.name}':"
             " a label and at least one feature are expected."
         )
     return found
+
+
+def delimiter_of(line: str) -> str:
+    """What separates the fields of a line; empty when it has one field only."""
+    return next((each for each in _DELIMITERS if each in line), "")
 
 
 def _read_parquet(files: list[Path]) -> Rows:
