@@ -98,6 +98,17 @@ def test_every_epoch_streams_everything(hosts: list[Host], objects: FolderObject
     assert hosts[0].entries() == ["train_3"]
 
 
+def test_pipes_are_where_the_input_belongs(hosts: list[Host], objects: FolderObjects) -> None:
+    """Inputs of processing jobs have paths of their own, and each its own folder of pipes."""
+    first = Input("a", Location("b", "in/a"), "/opt/ml/processing/one", pipe=Pipe())
+    second = Input("b", Location("b", "in/b"), "/opt/ml/processing/deep/two", pipe=Pipe())
+    lay_out(a_plan(first, second), hosts, objects)
+    assert hosts[0].feed() == 0
+    processing = hosts[0].folder / "opt-ml" / "processing"
+    assert (processing / "one_0").read_bytes() == b"aaa"
+    assert (processing / "deep" / "two_0").read_bytes() == b"bb"
+
+
 def test_a_reader_that_has_enough_gets_the_next_epoch(hosts: list[Host], objects: FolderObjects) -> None:
     objects.add("b", "in/d", bytes(1 << 20))
     lay_out(a_plan(a_channel()), hosts, objects)
@@ -235,7 +246,7 @@ def test_a_linked_folder_is_not_entered(hosts: list[Host], objects: FolderObject
     hosts[0].data.rename(tmp_path / "elsewhere")
     hosts[0].data.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="Not a directory"):
-        pipe_feeder.open_inside(str(hosts[0].folder), pipe_feeder.PIPES)
+        pipe_feeder.open_inside(str(hosts[0].folder), ["opt-ml", "input", "data"])
 
 
 def test_the_feeder_is_alone_and_ends_with_the_container(hosts: list[Host], objects: FolderObjects) -> None:

@@ -106,8 +106,6 @@ def test_local_paths_lie_below_opt_ml_processing(path: str, allowed: bool) -> No
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ({"S3InputMode": "Pipe"}, "Pipe"),
-        ({"S3CompressionType": "Gzip"}, "Gzip"),
         ({"S3Uri": "https://b/in"}, "not an S3 URI"),
         ({"S3Uri": "s3:///in"}, "not an S3 URI"),
     ],
@@ -115,6 +113,62 @@ def test_local_paths_lie_below_opt_ml_processing(path: str, allowed: bool) -> No
 def test_what_processing_cannot_do_is_said(source: Document, told: str) -> None:
     with pytest.raises(Refusal, match=told):
         processing.plan("j", ARN, processing_request(ProcessingInputs=[processing_input(**source)]))
+
+
+@pytest.mark.parametrize(
+    ("source", "pipe"),
+    [
+        ({}, None),
+        ({"S3InputMode": "File"}, None),
+        ({"S3InputMode": "Pipe"}, Pipe()),
+        ({"S3InputMode": "Pipe", "S3CompressionType": "None"}, Pipe()),
+        ({"S3InputMode": "Pipe", "S3CompressionType": "Gzip"}, Pipe(unzipped=True)),
+    ],
+)
+def test_processing_inputs_are_files_or_streams(source: Document, pipe: Pipe | None) -> None:
+    made = processing.plan("j", ARN, processing_request(ProcessingInputs=[processing_input(**source)]))
+    assert made.inputs[0].pipe == pipe
+    assert any(entry.path == "processing/in" for entry in layout.tree(made, "algo-1")) is (pipe is None)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            {"ProcessingInputs": [{"InputName": "q", "DatasetDefinition": {"AthenaDatasetDefinition": {}}}]},
+            'Input "q" is the result of a query that Amazon Athena is to run, and there is no Amazon Athena here.',
+        ),
+        (
+            {"ProcessingInputs": [{"InputName": "q", "DatasetDefinition": {"RedshiftDatasetDefinition": {}}}]},
+            "there is no Amazon Redshift here",
+        ),
+        (
+            {
+                "ProcessingOutputConfig": {
+                    "Outputs": [
+                        {"OutputName": "o", "AppManaged": True, "FeatureStoreOutput": {"FeatureGroupName": "g"}}
+                    ]
+                }
+            },
+            'Output "o" goes to the feature group "g" of Amazon SageMaker Feature Store',
+        ),
+    ],
+)
+def test_services_that_are_not_here_are_named(more: Document, told: str) -> None:
+    with pytest.raises(Refusal, match=told):
+        processing.plan("j", ARN, processing_request(**more))
+
+
+def test_what_the_application_manages_is_left_to_it() -> None:
+    query = {"InputName": "q", "AppManaged": True, "DatasetDefinition": {"AthenaDatasetDefinition": {}}}
+    data = {**processing_input(), "AppManaged": True}
+    output = {"OutputName": "o", "AppManaged": True, "S3Output": {"S3Uri": "s3://b/o", "S3UploadMode": "EndOfJob"}}
+    made = processing.plan(
+        "j",
+        ARN,
+        processing_request(ProcessingInputs=[query, data], ProcessingOutputConfig={"Outputs": [output]}),
+    )
+    assert (made.inputs, made.outputs) == ((), ())
 
 
 def test_a_training_request_as_a_plan() -> None:

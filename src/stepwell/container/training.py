@@ -13,6 +13,9 @@ DATA = f"{ROOT}/input/data"
 MODEL = f"{ROOT}/model"
 CHECKPOINTS = f"{ROOT}/checkpoints"
 TENSORBOARD = f"{ROOT}/output/tensorboard"
+CACHE = f"{ROOT}/sagemaker/warmpoolcache"
+"""What jobs that run in one warm pool after another share."""
+CACHE_VARIABLE = "SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY"
 LISTINGS: dict[str, Literal["prefix", "manifest", "augmented"]] = {
     "S3Prefix": "prefix",
     "ManifestFile": "manifest",
@@ -28,6 +31,7 @@ def plan(name: str, arn: str, request: Document) -> Plan:
     algorithm = request["AlgorithmSpecification"]
     channels = request.get("InputDataConfig", ())
     extra_inputs, extra_outputs = _synchronised(name, request)
+    has_pool = bool(request.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds"))
     return Plan(
         arn=arn,
         name=name,
@@ -38,14 +42,19 @@ def plan(name: str, arn: str, request: Document) -> Plan:
         groups=tuple(_groups(request)),
         inputs=(*(_input(channel, _mode(channel, algorithm)) for channel in channels), *extra_inputs),
         outputs=(*_results(name, request["OutputDataConfig"]), *extra_outputs),
-        folders=(*FOLDERS, *(output.source for output in extra_outputs)),
+        folders=(*FOLDERS, *(output.source for output in extra_outputs), *((CACHE,) if has_pool else ())),
         files={
             f"{CONFIG}/hyperparameters.json": request.get("HyperParameters", {}),
             f"{CONFIG}/inputdataconfig.json": {
                 each["ChannelName"]: _channel_config(each, _mode(each, algorithm)) for each in channels
             },
         },
-        environment={"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": arn, **request.get("Environment", {})},
+        environment={
+            "TRAINING_JOB_NAME": name,
+            "TRAINING_JOB_ARN": arn,
+            **({CACHE_VARIABLE: CACHE} if has_pool else {}),
+            **request.get("Environment", {}),
+        },
         network=not request.get("EnableNetworkIsolation", False),
         max_runtime_seconds=request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS),
         grace_seconds=GRACE_SECONDS,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from stepwell.base import clock
 from stepwell.base.documents import Document
 from stepwell.container import collecting
 from stepwell.container.plan import Output, Refusal
 from stepwell.machines.job import Event, Uploaded
 from stepwell.machines.job_outcomes import Verdict, platform_failed
-from stepwell.runtime import job_metrics, job_results, job_sync, job_worlds
+from stepwell.runtime import job_metrics, job_results, job_sync, job_warm, job_worlds
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_manifest import NotingObjects
 from stepwell.runtime.job_sparing import SparingObjects
@@ -43,7 +44,7 @@ def _upload(site: Site, tools: Tools, look: Look, verdict: Verdict) -> Uploaded:
         return Uploaded(f"ClientError: {refusal}", members)
     except OSError as error:
         return Uploaded(platform_failed(error), members)
-    return Uploaded("", members)
+    return Uploaded("", members, job_warm.until(look, clock.now()))
 
 
 def _collect(tools: Tools, look: Look, wanted: Sequence[Output], report: Report) -> None:

@@ -38,6 +38,21 @@ class JobFolder:
         """For archives on their way to S3."""
         return self.root / "scratch"
 
+    @property
+    def repack(self) -> Path:
+        """The code of a repacking job that is done without a container (job_repack.py)."""
+        return self.root / "repack.tar.gz"
+
+    @property
+    def warm(self) -> Path:
+        """What the job has of an earlier one's warm pool, and has not used yet (job_warm.py)."""
+        return self.root / "warm"
+
+    @property
+    def staged(self) -> Path:
+        """Says which files were staged, and how they looked then (job_warm.py)."""
+        return self.root / "staged.json"
+
     def host(self, host: str) -> Path:
         """The launcher's folder of `host`."""
         return self.root / host
@@ -72,6 +87,9 @@ class JobFolder:
     def empty(self) -> None:
         """Remove everything of every attempt but the logs, and what is kept."""
         tidying.remove(self.scratch)
+        tidying.remove(self.warm)
+        for file in (self.repack, self.staged):
+            file.unlink(missing_ok=True)
         for attempt in _entries(self.job):
             for host in _entries(attempt) if not (attempt / WORLD).exists() else ():
                 tidying.remove_all_but(host, notices.NAME)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from stepwell.container.plan import Plan, Refusal
 from stepwell.machines import job as machine
 from stepwell.machines.job import Effect
-from stepwell.runtime import job_requirements
+from stepwell.runtime import job_repack, job_requirements
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_tools import IMAGE_PROBLEMS
 
@@ -27,6 +27,10 @@ def is_slow(look: Look, effect: Effect) -> bool:
     """Whether `effect` may take longer than other jobs should wait. What will be refused is quick."""
     try:
         match effect:
+            case machine.Ask():
+                return job_repack.asked(look) is not None
+            case machine.Prepare() if job_repack.is_ours(look):
+                return False
             case machine.Prepare():
                 look.environment = look.common.environment(look.image().recipe)
                 return look.environment is None

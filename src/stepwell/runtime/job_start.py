@@ -16,7 +16,15 @@ from stepwell.images.environments import Environment
 from stepwell.launchers.launcher import Absent
 from stepwell.machines.job import Downloaded, Event, Launched, Prepared, Refused
 from stepwell.machines.job_outcomes import platform_failed
-from stepwell.runtime import job_containers, job_manifest, job_pipes, job_requirements, job_results
+from stepwell.runtime import (
+    job_containers,
+    job_manifest,
+    job_pipes,
+    job_repack,
+    job_requirements,
+    job_results,
+    job_warm,
+)
 from stepwell.runtime.job_looks import Look
 from stepwell.runtime.job_tools import IMAGE_PROBLEMS, Tools, log_of
 from stepwell.services.registry import Site
@@ -51,6 +59,8 @@ def prepare(tools: Tools, look: Look) -> Event:
         if problem:
             report(problem)
             return Refused(problem)
+        if job_repack.is_ours(look):
+            return Prepared()
         image = look.image()
         for line in (*plan.notices, *image.substitutions, *image.notes):
             report(line)
@@ -75,15 +85,27 @@ def download(site: Site, tools: Tools, look: Look) -> Event | None:
     """The input data of every host; None when the job is to stop. Raises Refusal."""
     plan, place = look.plan(), look.place
     roots = {host: place.opt_ml(host) for host in plan.hosts} if plan.inputs else {}
+    job_warm.spare(place, plan.hosts)
     for root in roots.values():
         tidying.remove(root)
         tidying.remove(piping.folder(root))
     try:
         with log_of(plan, place) as report:
-            look.environment = job_requirements.layered(tools, look, _environment(tools, look), report)
-            objects = tools.objects(look.scope)
-            brought = staging.bring(plan, roots, objects, _checkpoint(site, look))
+            objects, checkpoint = tools.objects(look.scope), _checkpoint(site, look)
+            is_ours = job_repack.is_ours(look)
+            if not is_ours:
+                look.environment = job_requirements.layered(tools, look, _environment(tools, look), report)
+            pooled = job_warm.objects_of(look, objects)
+            source = job_repack.LentObjects(objects, site.blobs) if is_ours else pooled or objects
+            brought = staging.bring(plan, roots, source, checkpoint)
+            if pooled is not None:
+                job_warm.settle(look, pooled, plan.hosts)
+                if place.warm.exists():
+                    there = len(pooled.reused)
+                    report(f"This job runs in a warm pool; {there} files of its input were there already.")
             look.reads = job_manifest.read(brought, objects, look)
+            if is_ours and not job_repack.carry_out(look, list(roots.values()), report, checkpoint):
+                return None  # and begins anew, as a job as any other
     except staging.Interrupted:
         return None
     return Downloaded()
@@ -108,6 +130,8 @@ def _checkpoint(site: Site, look: Look) -> staging.Checkpoint:
 def launch(tools: Tools, look: Look, now: float) -> Event:
     """A container on every host that has none yet. Raises Refusal and IMAGE_PROBLEMS."""
     plan, place, state = look.plan(), look.place, look.record
+    if job_repack.is_ours(look):
+        return Launched()
     absent = [host for host in plan.hosts if isinstance(tools.launcher.observe(place.host(host)), Absent)]
     if absent:
         assert look.access is not None, "a launch without keys"
@@ -127,6 +151,7 @@ def launch(tools: Tools, look: Look, now: float) -> Event:
             tools.launcher.launch(job_containers.container(run, host, place, tools.surroundings))
     for host in plan.hosts:
         job_pipes.feed(tools.launcher, place, host)
+    job_warm.let_go(place)
     return Launched()
 
 

@@ -223,7 +223,7 @@ class Query:
     modified_after: float | None = None
     modified_before: float | None = None
     members: tuple[tuple[str, str], ...] = ()
-    """Top-level document members that must equal a text."""
+    """Document members (a path where they lie deeper: A/B) that must equal a text."""
     sort_by: SortBy = "created"
     descending: bool = True
     limit: int = 10
@@ -264,7 +264,7 @@ def _filters(query: Query) -> Sequence[ColumnElement[bool]]:
             wanted.append(column > after)
         if before is not None:
             wanted.append(column < before)
-    wanted.extend(table.c.document[member].as_string() == value for member, value in query.members)
+    wanted.extend(table.c.document[tuple(member.split("/"))].as_string() == value for member, value in query.members)
     return wanted
 
 

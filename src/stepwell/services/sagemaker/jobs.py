@@ -17,6 +17,7 @@ from stepwell.machines import job_progress
 from stepwell.services import paging
 from stepwell.services.events import announcements
 from stepwell.services.registry import Call
+from stepwell.services.sagemaker import experiment_configs, recording
 from stepwell.services.sagemaker.tag_lists import tag_map
 from stepwell.store import resources, tags
 from stepwell.store.database import Connection
@@ -47,9 +48,11 @@ def create(call: Call, noun: Noun, request: Document, document: Document) -> Doc
     name = request[f"{noun.member}Name"]
     arn = noun.arn(call.scope, name)
     given = tag_map(request.get("Tags"))
-    row = Resource(resources.key(call.scope, noun.kind, name), "InProgress", call.now, call.now, document)
+    key = resources.key(call.scope, noun.kind, name)
     try:
         with call.site.database.write() as transaction:
+            document = experiment_configs.settled(call, transaction, document, name, given)
+            row = Resource(key, "InProgress", call.now, call.now, document)
             resources.add(transaction, row)
             tags.put(transaction, arn, given)
             announcements.job_changed(call.site, transaction, row, call.now)
@@ -99,8 +102,11 @@ def stop(call: Call, noun: Noun, request: Document, changes: Callable[[Resource]
 
 
 def delete(call: Call, noun: Noun, request: Document) -> Document:
-    """Forget an ended job. Its row goes when the machine has removed its files; it is not seen until then."""
-    with call.site.database.write() as transaction:
+    """Forget an ended job. Its row goes when the machine has removed its files; it is not seen until then.
+
+    What followed from it stays, so that is written first.
+    """
+    with recording.writing(call) as transaction:
         row = find(transaction.connection, call.scope, noun, request[f"{noun.member}Name"])
         if row.status in ACTIVE:
             raise in_use(f"The {noun.words} {row.name} is in status {row.status}. Stop it before you delete it.")

@@ -6,6 +6,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import Fault, not_implemented, validation
 from stepwell.container.plan import ROOT, is_below_root
 from stepwell.container.training import CHECKPOINTS, MAX_RUNTIME_SECONDS
+from stepwell.machines import job_progress, warm_pools
 from stepwell.machines.job_history import with_transition
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker import jobs
@@ -18,6 +19,7 @@ def _missing(_name: str) -> Fault:
     return validation("Requested resource not found.")
 
 
+POOL = "WarmPoolStatus"
 NOUN = Noun("training-job", "TrainingJob", "training job", _missing)
 DEFAULTS: Document = {
     "EnableNetworkIsolation": False,
@@ -58,15 +60,16 @@ def create_training_job(call: Call, request: Document) -> Document:
 
 @operation
 def describe_training_job(call: Call, request: Document) -> Document:
-    return jobs.describe(call, NOUN, request)
+    return _with_pool(jobs.describe(call, NOUN, request), call.now)
 
 
 @operation
 def list_training_jobs(call: Call, request: Document) -> Document:
-    # No job has a warm pool or a training plan: a list of those that do is empty.
-    filters = {"WarmPoolStatusEquals": "WarmPoolStatus", "TrainingPlanArnEquals": "TrainingPlanArn"}
+    # No job has a training plan: a list of those that do is empty.
+    filters = {"WarmPoolStatusEquals": "WarmPoolStatus/Status", "TrainingPlanArnEquals": "TrainingPlanArn"}
     members = tuple((member, request[asked]) for asked, member in filters.items() if asked in request)
-    return jobs.listed(call, NOUN, request, ("TrainingEndTime", "SecondaryStatus"), members)
+    page = jobs.listed(call, NOUN, request, ("TrainingEndTime", "SecondaryStatus", POOL), members)
+    return {**page, "TrainingJobSummaries": [_with_pool(each, call.now) for each in page["TrainingJobSummaries"]]}
 
 
 @operation
@@ -81,17 +84,41 @@ def delete_training_job(call: Call, request: Document) -> Document:
 
 @operation
 def update_training_job(call: Call, request: Document) -> Document:
-    """Profiler settings and remote debugging of a running job; they are shown, and nothing acts on them."""
+    """How long a warm pool is kept, counted from the job's end. Profiler settings and remote debugging of a running
+    job are shown, and nothing acts on them."""
     changes = {name: value for name, value in request.items() if name != "TrainingJobName"}
     keep_alive = changes.pop("ResourceConfig", None)
     with call.site.database.write() as transaction:
         row = jobs.find(transaction.connection, call.scope, NOUN, request["TrainingJobName"])
         if keep_alive is not None:
             changes["ResourceConfig"] = {**row.document.get("ResourceConfig", {}), **keep_alive}
+            changes.update(_kept(row, float(keep_alive["KeepAlivePeriodInSeconds"])))
+            call.site.wake(transaction, jobs.MACHINE, NOUN.arn(call.scope, row.name), call.now)
         elif row.status not in jobs.ACTIVE:
             raise validation(f"The request was rejected because the training job is in status {row.status}.")
         resources.save(transaction, row.with_changes(call.now, **changes))
     return {"TrainingJobArn": NOUN.arn(call.scope, row.name)}
+
+
+def _kept(row: Resource, seconds: float) -> Document:
+    """What changes for a warm pool that is there. Raises ValidationException when none is, or will be."""
+    if row.status in jobs.ACTIVE:
+        return {}
+    shown = row.document.get(POOL, {}).get("Status")
+    if shown != "Available":
+        raise validation(
+            f"The warm pool of training job {row.name} cannot be updated: its status is {shown or 'Terminated'}, "
+            "and only a pool that is Available has a KeepAlivePeriodInSeconds to change."
+        )
+    progress = {**row.document[job_progress.MEMBER], "warm_until": row.document["TrainingEndTime"] + seconds}
+    return {job_progress.MEMBER: progress}
+
+
+def _with_pool(shown: Document, now: float) -> Document:
+    """With the time for which a warm pool was kept until `now`."""
+    if shown.get(POOL, {}).get("Status") != "Available":
+        return shown
+    return {**shown, POOL: warm_pools.status("Available", now - shown["TrainingEndTime"])}
 
 
 def _watching(request: Document) -> Document:
@@ -138,6 +165,8 @@ def _check_cluster(resources_asked: Document) -> None:
             "ResourceConfig needs InstanceType and InstanceCount, or InstanceGroups, or InstancePreferences, "
             "and only one of these."
         )
+    if warm_pools.keep_alive({"ResourceConfig": resources_asked}) is not None and not ways[0]:
+        raise validation("KeepAlivePeriodInSeconds needs InstanceType: a heterogeneous cluster has no warm pool.")
     groups = resources_asked.get("InstanceGroups", [])
     jobs.refuse_doubled((group["InstanceGroupName"] for group in groups), "Instance group names")
 
@@ -166,9 +195,15 @@ def _check_groups(channel: str, names: list[str], groups: list[Document]) -> Non
 
 
 def _check_times(request: Document) -> None:
-    """Managed spot training needs a longest wait that covers the longest run."""
+    """Managed spot training, and nothing else, needs a longest wait that covers the longest run."""
+    if request.get("EnableManagedSpotTraining") and warm_pools.keep_alive(request) is not None:
+        raise validation("KeepAlivePeriodInSeconds cannot be used with managed spot training.")
     condition = request.get("StoppingCondition", {})
     runtime, wait = condition.get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS), condition.get("MaxWaitTimeInSeconds")
+    if wait is not None and not request.get("EnableManagedSpotTraining"):
+        raise validation(
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+        )
     if request.get("EnableManagedSpotTraining") and (wait is None or wait < runtime):
         raise validation(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
