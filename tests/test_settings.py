@@ -29,6 +29,7 @@ def test_the_data_folder_comes_from_option_then_environment(tmp_path: Path) -> N
         ("colour = 1", "Unknown setting 'colour'"),
         ("port = ", "not valid TOML"),
         ("strict = 3", "'strict'"),
+        ("accelerators = 'tpu'", "Known: gpu, none"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> None:

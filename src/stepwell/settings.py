@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 CacheMode: TypeAlias = Literal["uri", "content"]
 LauncherName: TypeAlias = Literal["process", "docker"]
 IsolationName: TypeAlias = Literal["", "bubblewrap", "namespaces"]
+AcceleratorsName: TypeAlias = Literal["", "gpu", "none"]
 
 
 class SettingsError(Exception):
@@ -47,6 +48,8 @@ class Settings:
     launcher: LauncherName = "process"
     """What runs images of which no catalog line says it: environments of this machine, or a Docker-compatible engine
     the images themselves."""
+    accelerators: AcceleratorsName = ""
+    """Which builds of frameworks are installed: for GPUs, or for processors only. Empty: as this machine has one."""
     cache: CacheMode = "uri"
     """What cached steps compare of their S3 inputs: `uri`, as AWS does, or `content`."""
     durable: bool = False
@@ -113,6 +116,8 @@ def _value(name: str, value: object, source: str) -> object:
         raise SettingsError(f"Setting 'cache' in {source} is {value!r}. Known: uri, content.")
     if name == "launcher" and value not in get_args(LauncherName):
         raise SettingsError(f"Setting 'launcher' in {source} is {value!r}. Known: process, docker.")
+    if name == "accelerators" and value not in get_args(AcceleratorsName):
+        raise SettingsError(f"Setting 'accelerators' in {source} is {value!r}. Known: gpu, none.")
     if name == "isolation" and value not in get_args(IsolationName):
         raise SettingsError(f"Setting 'isolation' in {source} is {value!r}. Known: bubblewrap, namespaces.")
     if wanted is str and isinstance(value, str):

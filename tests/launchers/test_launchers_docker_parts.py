@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.launchers import docker_body, docker_engine, docker_order
+from stepwell.launchers import docker_body, docker_engine, docker_order, docker_usage
 from stepwell.launchers.docker_body import Host
 from stepwell.launchers.docker_credentials import registry_auth
 from stepwell.launchers.docker_order import DockerOrder, Standing
@@ -160,3 +160,19 @@ def test_the_standing_has_no_secrets_and_comes_back(tmp_path: Path) -> None:
     assert docker_order.read(tmp_path) == standing
     assert "hidden" not in (tmp_path / docker_order.STANDING).read_text()
     assert docker_order.read(tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize(
+    ("stats", "used"),
+    [
+        ({}, None),
+        ({"memory_stats": {}, "cpu_stats": {"cpu_usage": {"total_usage": 5}}}, None),
+        ({"memory_stats": {"usage": 9}, "cpu_stats": {"cpu_usage": {"total_usage": 1_500_000_000}}}, (1.5, 9)),
+        ({"memory_stats": {"usage": 9, "stats": {"inactive_file": 4}}}, (0.0, 5)),
+        ({"memory_stats": {"usage": 9, "stats": {"total_inactive_file": 4, "cache": 8}}}, (0.0, 5)),
+        ({"memory_stats": {"usage": 9, "stats": {"inactive_file": 12}}}, (0.0, 9)),
+        ({"memory_stats": "none", "cpu_stats": None}, None),
+    ],
+)
+def test_what_an_engine_counts(stats: dict[str, object], used: tuple[float, int] | None) -> None:
+    assert docker_usage.figures(stats) == used

@@ -16,6 +16,7 @@ from docker_daemon import IMAGE, docker, import_images, running_daemon
 
 from served import FINAL, ROLE, Server, eventually
 from stepwell.launchers.docker_engine import Engine
+from stepwell.runtime import job_hosts
 
 LARGE = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
 ENDED_SECONDS = 90.0
@@ -80,7 +81,9 @@ def test_two_hosts_survive_the_server_and_leave_a_model(server: Server) -> None:
     script = (
         'cat /opt/ml/input/data/train/a.csv; grep -o \'"depth": *"3"\' /opt/ml/input/config/hyperparameters.json; '
         'server=${AWS_ENDPOINT_URL#http://}; exec 3<>/dev/tcp/${server%:*}/${server#*:} && echo "reached"; '
-        "grep -c algo-2 /etc/hosts; echo running; sleep 4; echo loss=0.25; hostname > /opt/ml/model/$(hostname)"
+        "grep -o '^127.* algo-[12]$' /etc/hosts | cut -d' ' -f1; "
+        "(i=0; while test $i -lt 300000; do i=$((i+1)); done); echo running; sleep 5; "
+        "echo loss=0.25; hostname > /opt/ml/model/$(hostname)"
     )
     request = training("both", "source /opt/ml/input/data/train/run.sh", ResourceConfig={**LARGE, "InstanceCount": 2})
     server.client("s3").put_object(Bucket="results", Key="in/run.sh", Body=script.encode())
@@ -93,13 +96,40 @@ def test_two_hosts_survive_the_server_and_leave_a_model(server: Server) -> None:
     assert found["TrainingJobStatus"] == "Completed", found
     assert [each["Value"] for each in found["FinalMetricDataList"]] == [0.25]
     lines = said(server, "both")
-    for line in ("1,2", '"depth": "3"', "reached", "running"):
+    addresses = [job_hosts.address(found["TrainingJobArn"], number) for number in (1, 2)]
+    for line in ("1,2", '"depth": "3"', "reached", "running", *addresses):
         assert lines.count(line) == 2, lines
+    used = _usage(server, "both/algo-1")
+    assert used["CPUUtilization"] > 0 and used["MemoryUtilization"] > 0, used
     artifacts = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://results/")
     archive = server.client("s3").get_object(Bucket="results", Key=artifacts)["Body"].read()
     with tarfile.open(fileobj=BytesIO(archive)) as members:
         assert {"algo-1", "algo-2"} <= {name.rpartition("/")[2] for name in members.getnames()}
     assert not (server.data / "environments").exists(), "an environment was built for an image"
+
+
+def _usage(server: Server, host: str) -> dict[str, float]:
+    """The largest value of each metric of a host."""
+    found = server.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": name.lower(),
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "/aws/sagemaker/TrainingJobs",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "Host", "Value": host}],
+                    },
+                    "Period": 60,
+                    "Stat": "Maximum",
+                },
+            }
+            for name in ("CPUUtilization", "MemoryUtilization")
+        ],
+        StartTime=0,
+        EndTime=4_000_000_000,
+    )
+    return {each["Label"]: max(each["Values"], default=0) for each in found["MetricDataResults"]}
 
 
 def test_a_stop_is_a_signal_that_the_container_may_answer(server: Server) -> None:

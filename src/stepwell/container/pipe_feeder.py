@@ -25,7 +25,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-PIPES = ("opt-ml", "input", "data")
 CHUNK = 1 << 20
 MAGIC = 0xCED7230A
 LONGEST_PART = (1 << 29) - 1
@@ -42,6 +41,8 @@ class Channel:
 
     def __init__(self, folder: Path, described: dict[str, object]) -> None:
         self.name = str(described["name"])
+        self.place: list[str] = list(described["folder"])  # type: ignore[call-overload]
+        """Where its pipes are, from the host's folder."""
         self.unzipped = bool(described["unzipped"])
         self.wrapped = bool(described["wrapped"])
         self.seed = described["seed"]
@@ -150,7 +151,7 @@ def write_all(pipe: int, data: bytes) -> None:
         view = view[os.write(pipe, view) :]
 
 
-def open_inside(folder: str, parts: tuple[str, ...]) -> int:
+def open_inside(folder: str, parts: list[str]) -> int:
     """Open a directory below `folder` without following a link."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     directory = os.open(folder, flags)
@@ -184,9 +185,9 @@ def main(folder: Path, ended: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return  # another one is at it
-    directory = open_inside(str(folder), PIPES)
     for described in json.loads((place / "channels.json").read_text()):
         channel = Channel(place, described)
+        directory = open_inside(str(folder), channel.place)
         threading.Thread(target=feed, args=(folder, channel, directory), daemon=True).start()
     select.select([ended], [], [])
     os._exit(0)

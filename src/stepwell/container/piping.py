@@ -60,7 +60,8 @@ def lay_out(wanted: Input, pipe: Pipe, records: Sequence[Record], root: Path, pl
         os.mkfifo(first.with_name(f"{first.name}_0"), 0o600)
     except FileExistsError:
         raise Refusal(f'Another channel has the name of the first pipe of channel "{wanted.name}".') from None
-    described = {"name": first.name, "number": number, **_settings(pipe)}
+    inside = first.parent.relative_to(root.parent).parts
+    described = {"name": first.name, "folder": inside, "number": number, **_settings(pipe)}
     (here / CHANNELS).write_text(json.dumps([*known, described]))
 
 

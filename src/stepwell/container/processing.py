@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from stepwell.base.documents import Document
-from stepwell.container.plan import ROOT, Group, Input, Output, Plan, Refusal, hosts, is_below_root, location
+from stepwell.container.plan import ROOT, Group, Input, Output, Pipe, Plan, Refusal, hosts, is_below_root, location
 
 FOLDER = f"{ROOT}/processing"
 MAX_RUNTIME_SECONDS = 86400
@@ -16,6 +16,7 @@ GRACE_SECONDS = 30.0
 def plan(name: str, arn: str, request: Document) -> Plan:
     """What the job is to run. Raises Refusal for what is asked for and cannot be done."""
     application = request["AppSpecification"]
+    _refuse_feature_store(request)
     inputs = tuple(_input(each) for each in request.get("ProcessingInputs", ()) if not each.get("AppManaged"))
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", ())
     taken = tuple(_output(each) for each in outputs if not each.get("AppManaged"))
@@ -85,30 +86,46 @@ def _cluster(request: Document) -> Group:
 def _input(given: Document) -> Input:
     name, source = given["InputName"], given.get("S3Input")
     if source is None:
-        raise Refusal(f'Input "{name}" has no S3Input; dataset definitions are not built yet.')
-    if source.get("S3InputMode", "File") != "File":
-        raise Refusal(f'Input "{name}" asks for Pipe mode, which is not built yet. Use S3InputMode File.')
-    if source.get("S3CompressionType", "None") != "None":
-        raise Refusal(f'Input "{name}" asks for Gzip decompression, which needs Pipe mode and is not built yet.')
+        raise Refusal(_no_query(name, given.get("DatasetDefinition", {})))
     return Input(
         name,
         location(source["S3Uri"]),
         _local_path(name, source.get("LocalPath", "")),
         "manifest" if source["S3DataType"] == "ManifestFile" else "prefix",
         sharded=source.get("S3DataDistributionType") == "ShardedByS3Key",
+        pipe=Pipe(unzipped=source.get("S3CompressionType") == "Gzip")
+        if source.get("S3InputMode") == "Pipe"
+        else None,
+    )
+
+
+def _no_query(name: str, definition: Document) -> str:
+    """What is missing to make the data set of a definition."""
+    service = "Amazon Athena" if "AthenaDatasetDefinition" in definition else "Amazon Redshift"
+    return (
+        f'Input "{name}" is the result of a query that {service} is to run, and there is no {service} here. '
+        "Write the result of the query to S3 and give it as S3Input."
     )
 
 
 def _output(given: Document) -> Output:
-    name, target = given["OutputName"], given.get("S3Output")
-    if target is None:
-        raise Refusal(f'Output "{name}" has no S3Output; outputs to a feature store are not built yet.')
+    name, target = given["OutputName"], given["S3Output"]
     return Output(
         name,
         _local_path(name, target.get("LocalPath", "")),
         location(target["S3Uri"]),
         continuous=target.get("S3UploadMode") == "Continuous",
     )
+
+
+def _refuse_feature_store(request: Document) -> None:
+    for each in request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
+        group = each.get("FeatureStoreOutput", {}).get("FeatureGroupName")
+        if group:
+            raise Refusal(
+                f'Output "{each["OutputName"]}" goes to the feature group "{group}" of Amazon SageMaker Feature '
+                "Store, which is not here. Give it an S3Output instead."
+            )
 
 
 def _local_path(name: str, path: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from stepwell.launchers.launcher import GIB, Container, Mount
 
 HOSTS = tuple(f"algo-{number}" for number in range(1, 17))
-"""What the hosts of a job are called: all are this machine, as with the process launcher."""
+"""What the hosts of a job are called: all are this machine, as with the process launcher. Several hosts of one job
+have a file of names of their own (`Container.mounts`), which goes before these."""
 DROPPED = ("MKNOD", "NET_RAW")
 """Devices, and listening to the host's network, are no job's business."""
 

@@ -1,7 +1,8 @@
 """What a container uses at this moment, read from /proc and, for accelerators, from nvidia-smi.
 
 In: the folder of its launch. Out: processor seconds so far and memory, of its whole tree of processes. The same
-figures whatever keeps the limits: control groups count processor time only in some versions and setups.
+figures whatever keeps the limits: control groups count processor time only in some versions and setups. What an
+engine runs is no child of ours, so the engine is asked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepwell.launchers import processes, records
+from stepwell.launchers import docker_order, docker_usage, processes, records
 
 TICKS = os.sysconf("SC_CLK_TCK")
 GPU_DEVICE = Path("/dev/nvidia0")
@@ -43,6 +44,10 @@ def read(folder: Path, memory_limit: int | None = None) -> Usage | None:
     supervisor = records.supervisor(folder)
     if supervisor is None:
         return None
+    standing = docker_order.read(folder)
+    if standing is not None:
+        found = docker_usage.read(standing)
+        return Usage(*found) if found is not None else None
     inside = processes.tree(supervisor)[1:]
     if not inside:
         return None

@@ -55,5 +55,5 @@ def definitions_member(document: Document, image: Image) -> Document:
         return {}
     if algorithm.get("MetricDefinitions") or algorithm.get("ContainerEntrypoint"):
         return {}
-    definitions = metric_definitions(image)
+    definitions = metric_definitions(image, document.get("HyperParameters", {}))
     return {"AlgorithmSpecification": {**algorithm, "MetricDefinitions": definitions}} if definitions else {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,10 @@ def keep(look: Look, reason: str, surroundings: Surroundings, report: Report) ->
         return
     if size > limit.bytes:
         report(f"What the containers left is not kept: it has {size} bytes, and {limit.bytes} may be kept.")
+        return
+    free = shutil.disk_usage(place.root).free
+    if size > free:
+        report(f"What the containers left is not kept: it has {size} bytes, and the disk has room for {free}.")
         return
     index = place.kept_entry
     index.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from stepwell.base import clock
@@ -24,8 +25,10 @@ from stepwell.runtime import (
     job_manifest,
     job_pace,
     job_records,
+    job_repack,
     job_results,
     job_start,
+    job_warm,
 )
 from stepwell.runtime.job_admission import EXECUTION_TAG, Admission
 from stepwell.runtime.job_looks import Common, Look
@@ -34,7 +37,7 @@ from stepwell.runtime.job_watch import Watcher
 from stepwell.services.events import announcements
 from stepwell.services.registry import Site
 from stepwell.services.sagemaker import hyper_parameter_tuning_jobs_rows
-from stepwell.store import job_manifests, resources, tags, work
+from stepwell.store import job_manifests, reserve, resources, running_jobs, tags, work
 from stepwell.store.database import Transaction
 from stepwell.store.work import Lease
 
@@ -60,11 +63,25 @@ class JobMachine:
         self._site = site
         self._tools = tools
         self.admission = Admission(site.database, tools.surroundings, self._wake)
-        self.admission.recall(self.name)
+        self.admission.recall()
         self._image = lru_cache(MOST_IMAGES)(tools.catalog.resolve)
         self._unwatched: set[str] = set()
+        self._pools = self._known_pools()
         self._watcher = Watcher(self._wake)
         job_folders.make_room(site.data)
+
+    @property
+    def warm_pools(self) -> int:
+        """How many warm pools wait for a job."""
+        return len(self._pools)
+
+    def _known_pools(self) -> set[str]:
+        """The jobs whose warm pools are there, as their rows say."""
+        with self._site.database.read() as connection:
+            arns = running_jobs.under_way(connection, self.name)
+            rows = ((arn, resources.find(connection, job_records.key_of(arn))) for arn in arns)
+            records = [job_records.record(arn, row) for arn, row in rows if row is not None]
+        return {each.arn for each in records if each.job.phase == "Warm"}
 
     def close(self) -> None:
         """Stop listening. Jobs go on."""
@@ -97,7 +114,10 @@ class JobMachine:
     def _go_on(self, look: Look, stopping: threading.Event, *, is_alone: bool) -> None:
         """Perform effects up to one that must wait, which `look.rest` says."""
         while not stopping.is_set():
-            effects = machine.decide(look.job)
+            effects = machine.decide(look.job, clock.now())
+            if not effects and look.job.phase == "Warm":
+                look.rest_until(look.job.warm_until)
+                return
             if not effects:
                 look.rest = "over"
                 return
@@ -119,8 +139,8 @@ class JobMachine:
         look.rest_until(clock.now())
 
     def _due(self, look: Look, now: float) -> float | None:
-        if look.job.phase == "Queued":
-            return None  # who makes room wakes it
+        if look.job.phase == "Queued":  # who makes room wakes it
+            return look.job.wait.until if look.job.wait is not None else None
         if look.job.phase != "Running" or look.record.arn in self._unwatched:
             return now + SOON_SECONDS
         return now + LOOK_AGAIN_SECONDS
@@ -129,8 +149,10 @@ class JobMachine:
         """Do it, outside any transaction and safe to repeat after a crash; None: nothing came of it yet."""
         site, tools = self._site, self._tools
         match effect:
+            case machine.Ask():
+                return job_start.or_refused(lambda: self._ask(look, now))
             case machine.Prepare():
-                return job_start.or_refused(lambda: self._prepare(look))
+                return job_start.or_refused(lambda: job_start.prepare(tools, look))
             case machine.Download():
                 return job_start.or_refused(lambda: job_start.download(site, tools, look))
             case machine.Launch():
@@ -146,19 +168,25 @@ class JobMachine:
                 return machine.Finished(verdict)
             case machine.Clean():
                 look.place.empty()
+                reserve.hold(self._site.data / reserve.NAME)  # given back when jobs had filled the disk
                 return machine.Cleaned()
             case machine.Erase():
                 look.place.erase()
                 return machine.Erased()
 
-    def _prepare(self, look: Look) -> Event | None:
-        if self.admission.ask(look):
-            return job_start.prepare(self._tools, look)
-        return None if look.job.phase == "Queued" else machine.Queued()
+    def _ask(self, look: Look, now: float) -> Event | None:
+        if job_repack.recognise(self._tools, look):
+            return machine.Admitted()  # it takes no room
+        pool = job_warm.take(self._site, tuple(self._pools), look, now) if self._pools else None
+        if pool is not None:
+            self._pools.discard(pool)
+            return self.admission.inherit(pool, look)
+        return self.admission.ask(look, now)
 
     def write(self, looks: Sequence[Look]) -> None:
         """Write what happened, and give back the leases of those that rest."""
-        ended = [look.record.arn for look in looks if look.events and look.has_ended]
+        ended = [look.record.arn for look in looks if look.events and look.has_ended and look.job.phase != "Warm"]
+        warm = [look.record.arn for look in looks if look.events and look.job.phase == "Warm"]
         with self._site.database.write() as transaction:
             for look in looks:
                 if not work.is_held(transaction.connection, look.held):
@@ -173,6 +201,10 @@ class JobMachine:
                         work.release(transaction, look.held, look.due)
                     case "write" if look.job.phase == "Launching":
                         look.access = job_start.access(self._site, self._tools, transaction, look, clock.now())
+        self._pools.update(warm)
+        self._pools.difference_update(ended)
+        if warm and (waiting := self.admission.waiting()):
+            self._wake(waiting)
         if ended:
             self.admission.leave(ended)
 
@@ -224,7 +256,8 @@ class JobMachine:
 
     def _wake(self, arns: Sequence[str]) -> None:
         now = clock.now()
-        with self._site.database.write() as transaction:
+        # Without room on the disk nobody can be woken; the next look at a running job finds what was missed.
+        with suppress(*reserve.PROBLEMS), self._site.database.write() as transaction:
             for arn in arns:
                 self._site.wake(transaction, self.name, arn, now)
 
@@ -235,6 +268,8 @@ class JobMachine:
 
     def _observe(self, look: Look) -> Event | None:
         plan, place, arn = look.plan(), look.place, look.record.arn
+        if job_repack.is_ours(look):
+            return machine.Ended(job_repack.ended(look))
         seen = {host: self._tools.launcher.observe(place.host(host)) for host in plan.hosts}
         running = [host for host, each in seen.items() if isinstance(each, Running)]
         if not running:

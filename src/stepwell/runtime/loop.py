@@ -11,11 +11,12 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from stepwell.base import clock, ids
 from stepwell.runtime.machine import Gatherer, Looker, Machine
-from stepwell.store import work
+from stepwell.store import reserve, work
 from stepwell.store.database import Database
 from stepwell.store.work import Lease
 
@@ -76,7 +77,12 @@ class Loop:
     def _find(self) -> None:
         while not self._stopping.is_set():
             self._roused.clear()
-            self._roused.wait(self._begin())
+            try:
+                wait = self._begin()
+            except Exception:  # a full disk, say: it may have room again
+                log.exception("what is due could not be found")
+                wait = LOOK_AGAIN_SECONDS
+            self._roused.wait(wait)
 
     def _begin(self) -> float:
         """Begin looks at what is due, as far as there are workers for it; how long (seconds) nothing more is due."""
@@ -135,7 +141,7 @@ class Loop:
                 left = held  # nor one subject its neighbours
             else:
                 log.exception("looking at %s failed", held[0].subject)
-                with self._database.write() as transaction:
+                with suppress(*reserve.PROBLEMS), self._database.write() as transaction:
                     work.release(transaction, held[0], clock.now() + WAIT_AFTER_BUG_SECONDS)
         finally:
             self._let_go(held)
@@ -164,9 +170,15 @@ class Loop:
             with self._guard:
                 held = list(self._held.values())
             if held:
-                with self._database.write() as transaction:
-                    for lease in held:
-                        work.extend(transaction, lease, clock.now() + LEASE_SECONDS)
+                self._extend(held)
+
+    def _extend(self, held: Sequence[Lease]) -> None:
+        try:
+            with self._database.write() as transaction:
+                for lease in held:
+                    work.extend(transaction, lease, clock.now() + LEASE_SECONDS)
+        except Exception:  # whose lease ends meanwhile notices it when it writes
+            log.exception("leases could not be extended")
 
 
 def look(database: Database, machine: Machine[Any, Any, Any], held: Lease, stopping: threading.Event) -> None:

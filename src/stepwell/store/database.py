@@ -20,6 +20,8 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from stepwell.store.reserve import PROBLEMS, give_back
+
 metadata = MetaData()
 
 __all__ = ["Connection", "Database", "Transaction", "metadata"]
@@ -47,8 +49,10 @@ class Transaction:
 class Database:
     """Opens (and creates) the database file; hands out reads and writes. Thread-safe."""
 
-    def __init__(self, path: Path, *, durable: bool = False) -> None:
+    def __init__(self, path: Path, *, durable: bool = False, reserve: Path | None = None) -> None:
+        """`reserve`: a file whose room is the database's when the disk is full (`store/reserve.py`)."""
         self._engine = _sqlite(path, durable=durable)
+        self._reserve = reserve
         self._writing = threading.Lock()
         self._own = _Own()
         self._idle: deque[Connection] = deque()
@@ -92,10 +96,18 @@ class Database:
                 _order(connection, "ROLLBACK")
                 raise
             else:
-                _order(connection, "COMMIT")
+                self._commit(connection)
             finally:
                 self._own.transaction = None
         transaction.committed()
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            _order(connection, "COMMIT")
+        except PROBLEMS as problem:
+            if self._reserve is not None:
+                give_back(self._reserve, problem)
+            raise
 
     def close(self) -> None:
         """Release every connection."""

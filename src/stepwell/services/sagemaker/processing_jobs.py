@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stepwell.base.documents import Document
-from stepwell.base.faults import Fault, not_found, not_implemented, validation
+from stepwell.base.faults import Fault, not_found, validation
 from stepwell.container.processing import FOLDER, MAX_RUNTIME_SECONDS, is_local_path
 from stepwell.services.registry import Call, operation
 from stepwell.services.sagemaker import jobs
@@ -14,6 +14,7 @@ def _missing(name: str) -> Fault:
     return not_found(f"Could not find requested job with name: {name}")
 
 
+QUERIES = ("AthenaDatasetDefinition", "RedshiftDatasetDefinition")
 NOUN = Noun("processing-job", "ProcessingJob", "processing job", _missing)
 
 
@@ -29,7 +30,7 @@ def create_processing_job(call: Call, request: Document) -> Document:
         _check_input(each)
     for each in outputs:
         _check_output(each)
-    paths = [each.get("S3Input", {}).get("LocalPath") for each in inputs]
+    paths = [each.get("S3Input", each.get("DatasetDefinition", {})).get("LocalPath") for each in inputs]
     jobs.refuse_doubled((path for path in paths if path), "Local paths of inputs")
     document = {name: value for name, value in request.items() if name not in ("ProcessingJobName", "Tags")}
     document.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": MAX_RUNTIME_SECONDS})
@@ -68,12 +69,11 @@ def _check_cluster(cluster: Document) -> None:
 
 def _check_input(given: Document) -> None:
     name, source = given["InputName"], given.get("S3Input")
-    if source is None and "DatasetDefinition" not in given:
+    if (source is None) == ("DatasetDefinition" not in given):
         raise validation(f"Input {name!r} needs exactly one of S3Input and DatasetDefinition.")
     if source is None:
-        raise not_implemented("sagemaker", "CreateProcessingJob with a DatasetDefinition")
-    if "DatasetDefinition" in given:
-        raise validation(f"Input {name!r} needs exactly one of S3Input and DatasetDefinition.")
+        _check_definition(name, given)
+        return
     jobs.require_s3(source["S3Uri"], f"input {name!r}")
     if not given.get("AppManaged"):
         _check_local_path(source.get("LocalPath"), f"input {name!r}")
@@ -81,10 +81,21 @@ def _check_input(given: Document) -> None:
         raise validation(f"Input {name!r}: S3CompressionType Gzip can only be used with S3InputMode Pipe.")
 
 
+def _check_definition(name: str, given: Document) -> None:
+    """A data set by a query. That there is nobody to run it fails the job, not its creation."""
+    definition = given["DatasetDefinition"]
+    queries = [definition[kind] for kind in QUERIES if kind in definition]
+    if len(queries) != 1:
+        raise validation(f"The DatasetDefinition of input {name!r} needs exactly one of {' and '.join(QUERIES)}.")
+    jobs.require_s3(queries[0]["OutputS3Uri"], f"input {name!r}")
+    if not given.get("AppManaged"):
+        _check_local_path(definition.get("LocalPath"), f"input {name!r}")
+
+
 def _check_output(given: Document) -> None:
     name, target = given["OutputName"], given.get("S3Output")
     if given.get("FeatureStoreOutput") and not given.get("AppManaged"):
-        raise not_implemented("sagemaker", "CreateProcessingJob with a FeatureStoreOutput")
+        raise validation(f"Output {name!r}: FeatureStoreOutput is only supported when AppManaged is true.")
     if target is None:
         if not given.get("FeatureStoreOutput"):
             raise validation(f"Output {name!r} needs S3Output or FeatureStoreOutput.")
