@@ -272,3 +272,10 @@ JSON = strategies.recursive(
 def test_nothing_but_faults_comes_of_any_json(params: dict[str, Any]) -> None:
     with pytest.raises(Fault):
         validation.check(TRAINING, {**params, "RoleArn": None})
+
+
+@pytest.mark.parametrize("value", [10**400, float("inf"), float("nan"), True, "tomorrow"])
+def test_what_is_no_moment_is_refused(value: object) -> None:
+    with pytest.raises(Fault) as caught:
+        validation.check(models.operation("sagemaker", "ListTrainingJobs"), {"CreationTimeAfter": value})
+    assert "Timestamp" in caught.value.message

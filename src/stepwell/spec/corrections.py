@@ -13,6 +13,8 @@ PATTERNS: dict[tuple[str, str], str | None] = {
     ("sagemaker", "PipelineDefinition"): None,
     ("sagemaker", "ResourcePolicyString"): None,
     ("sagemaker", "EndpointPolicyDocument"): None,
+    # The SDK puts the text of any exception here, which may have several lines.
+    ("sagemaker", "TrialComponentStatusMessage"): None,
     # A surrogate pair spelled as four code units: what is meant is every character above the first plane.
     ("sagemaker", "AthenaCatalog"): "[\\t\\u0020-\\uD7FF\\uE000-\\uFFFD\\x{10000}-\\x{10FFFF}]*",
     ("sagemaker", "Catalog"): "[\\t\\u0020-\\uD7FF\\uE000-\\uFFFD\\x{10000}-\\x{10FFFF}]*",

@@ -252,11 +252,18 @@ def _timestamp(_: Shape) -> Checker:
                 return times.parse_iso(value)
             except ValueError:
                 raise WrongTypeError(wording.cannot_convert(value, "Timestamp"), place) from None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_moment(value):
             raise WrongTypeError(wording.cannot_convert(value, "Timestamp"), place)
         return float(value)
 
     return check_timestamp
+
+
+def _is_moment(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _blob(shape: Shape) -> Checker:

@@ -81,12 +81,16 @@ def execution_variables(
 def experiment_config(
     pipeline: Pipeline, parameters: Mapping[str, JSON], variables: Mapping[str, JSON]
 ) -> Document | None:
-    """PipelineExperimentConfig with its expressions resolved; None: the pipeline has no experiment."""
+    """PipelineExperimentConfig with its expressions resolved; None: the pipeline has no experiment.
+
+    A name that it leaves out is the pipeline's, or the execution's id (the guide's pipelines-experiments).
+    """
     if pipeline.experiment is None:
         return None
     values = StoredValues(pipeline, parameters, variables, lambda _step: None, _nothing_to_read)
+    defaults = {"ExperimentName": variables["PipelineName"], "TrialName": variables["PipelineExecutionId"]}
     try:
-        return {name: resolve(tree, values) for name, tree in pipeline.experiment.items()}
+        return {**defaults, **{name: resolve(tree, values) for name, tree in pipeline.experiment.items()}}
     except ResolutionError as error:
         raise validation(f"PipelineExperimentConfig: {error}") from error
 

@@ -17,7 +17,13 @@ from stepwell.definition.parameters import listed, resolve_parameters
 from stepwell.services import paging
 from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
-from stepwell.services.sagemaker import definitions, idempotency, pipelines, selective_executions
+from stepwell.services.sagemaker import (
+    definitions,
+    experiment_configs,
+    idempotency,
+    pipelines,
+    selective_executions,
+)
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.pipelines import EXECUTION, VERSION, pipeline_arn
 from stepwell.store import resources, steps
@@ -107,6 +113,8 @@ def start_pipeline_execution(call: Call, request: Document) -> Document:
             return {"PipelineExecutionArn": full_arn}
         steps.save_all(transaction, _reused(transaction.connection, call, request, version, full_arn))
         resources.add(transaction, execution)
+        experiment = execution.document.get("PipelineExperimentConfig")
+        experiment_configs.make_for_pipeline(call, transaction, experiment, arn, full_arn)
         announcements.pipeline_execution_changed(call.site, transaction, execution, None, call.now)
         _note_start(transaction, call, pipeline.key, version.key, full_arn)
         call.site.wake(transaction, MACHINE, full_arn, call.now)
