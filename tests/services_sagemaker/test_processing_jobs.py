@@ -115,21 +115,49 @@ def test_requests_that_are_refused_leave_nothing(call: Caller, more: Document, t
     assert call("ListProcessingJobs")["ProcessingJobSummaries"] == []
 
 
+def a_query(**more: object) -> Document:
+    query = {
+        "Catalog": "c",
+        "Database": "d",
+        "QueryString": "SELECT 1",
+        "OutputS3Uri": "s3://b/q",
+        "OutputFormat": "PARQUET",
+    }
+    definition = {"LocalPath": "/opt/ml/processing/x", "AthenaDatasetDefinition": query, **more}
+    return {"InputName": "x", "DatasetDefinition": definition}
+
+
 @pytest.mark.parametrize(
-    "more",
+    ("given", "told"),
     [
-        {"ProcessingInputs": [{"InputName": "x", "DatasetDefinition": {"LocalPath": "/opt/ml/processing/x"}}]},
-        {
-            "ProcessingOutputConfig": {
-                "Outputs": [{"OutputName": "x", "FeatureStoreOutput": {"FeatureGroupName": "group"}}]
-            }
-        },
+        (a_query(LocalPath="/opt/ml/x"), "LocalPath '/opt/ml/x' of input 'x'"),
+        (
+            {"InputName": "x", "DatasetDefinition": {"LocalPath": "/opt/ml/processing/x"}},
+            "exactly one of AthenaDatasetDefinition and RedshiftDatasetDefinition",
+        ),
+        (a_query(InputMode="Stream"), "inputMode"),
+        (a_query(DataDistributionType="Halves"), "dataDistributionType"),
+        ({**a_query(), **an_input()}, "exactly one of S3Input and DatasetDefinition"),
     ],
 )
-def test_what_is_not_built_says_so(call: Caller, more: Document) -> None:
-    with pytest.raises(Fault) as raised:
-        call("CreateProcessingJob", **processing(**more))
-    assert (raised.value.code, raised.value.status) == ("NotImplementedException", 501)
+def test_queries_are_checked_at_creation(call: Caller, given: Document, told: str) -> None:
+    with pytest.raises(Fault, match="ValidationException") as raised:
+        call("CreateProcessingJob", **processing(ProcessingInputs=[given]))
+    assert told in raised.value.message
+
+
+def test_a_query_is_taken_and_shown_again(call: Caller) -> None:
+    call("CreateProcessingJob", **processing(ProcessingInputs=[a_query()]))
+    shown = call("DescribeProcessingJob", ProcessingJobName="j")["ProcessingInputs"]
+    assert shown[0]["DatasetDefinition"]["AthenaDatasetDefinition"]["QueryString"] == "SELECT 1"
+
+
+def test_a_feature_group_is_filled_by_applications_only(call: Caller) -> None:
+    output = {"OutputName": "x", "FeatureStoreOutput": {"FeatureGroupName": "group"}}
+    with pytest.raises(Fault, match="only supported when AppManaged is true"):
+        call("CreateProcessingJob", **processing(ProcessingOutputConfig={"Outputs": [output]}))
+    managed = {"Outputs": [{**output, "AppManaged": True}]}
+    call("CreateProcessingJob", **processing(ProcessingOutputConfig=managed))
 
 
 def test_what_the_container_manages_needs_no_path(call: Caller) -> None:

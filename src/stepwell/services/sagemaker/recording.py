@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from stepwell.services.registry import Call, Site
+from stepwell.services.sagemaker import recorded_components, recorded_lineage, search_index
 from stepwell.services.sagemaker.recorded import Recorded, Recorder
 from stepwell.store import resources, unrecorded
 from stepwell.store.database import Connection, Transaction
@@ -28,7 +29,20 @@ TOGETHER = 32
 GENERATIONS = 3
 """What is recorded may be resources itself, from which more follows: a job's component, the component's entries."""
 
-RECORDERS: Mapping[str, tuple[Recorder, ...]] = {}
+RECORDERS: Mapping[str, tuple[Recorder, ...]] = {
+    "processing-job": (recorded_components.record, recorded_lineage.record_job),
+    "training-job": (recorded_components.record, recorded_lineage.record_job, search_index.record),
+    "hyper-parameter-tuning-job": (search_index.record,),
+    "pipeline": (search_index.record,),
+    "pipeline-version": (search_index.record,),
+    "pipeline-execution": (search_index.record,),
+    "model-package": (recorded_lineage.record_package, search_index.record),
+    "model-package-group": (recorded_lineage.record_group, search_index.record),
+    "model": (search_index.record,),
+    "experiment": (recorded_lineage.record_experiment_entity, search_index.record),
+    "experiment-trial": (search_index.record,),
+    "experiment-trial-component": (recorded_lineage.record_experiment_entity, search_index.record),
+}
 """By the kind of the resource, in the order in which they run."""
 
 
