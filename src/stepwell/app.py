@@ -6,6 +6,9 @@ be asked), the loop with its machines (what moves by itself), and the gateway (h
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+import json
 import logging
 import os
 import signal
@@ -13,7 +16,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -55,9 +58,10 @@ from stepwell.runtime.tuning import TuningMachine
 from stepwell.services import registry
 from stepwell.services.iam import ready_role
 from stepwell.services.registry import Door, Site
+from stepwell.services.sagemaker import progress
 from stepwell.services.sts import sessions
 from stepwell.settings import Settings
-from stepwell.store import credentials, tables, work
+from stepwell.store import credentials, reserve, tables, work
 from stepwell.store.credentials import Credential
 from stepwell.store.database import Database
 
@@ -89,6 +93,7 @@ class Server:
     site: Site
     door: Door
     loop: Loop
+    jobs: JobMachine
     meter: JobMeter
     sync: JobSync
     recorder: Recorder
@@ -107,7 +112,8 @@ def build(
     runs them.
     """
     data = settings.data
-    database = Database(data / "stepwell.db", durable=settings.durable)
+    reserve.hold(data / reserve.NAME)
+    database = Database(data / "stepwell.db", durable=settings.durable, reserve=data / reserve.NAME)
     roused = threading.Event()
     site = Site(data, settings.account, endpoint, database, Blobs(data / "blobs"), roused.set, settings.cache)
     root = _root_key(site)
@@ -115,9 +121,10 @@ def build(
     environment.install(data / CLIENT_FOLDER)
     door = Door(site)
     tools = _tools(door, settings, lambda: launcher(isolation()))
+    jobs = JobMachine(site, tools)
     machines = (
         PipelineExecutionMachine(door),
-        JobMachine(site, tools),
+        jobs,
         InvocationMachine(site, tools),
         AnnouncedEventMachine(site),
         DeliveryMachine(door),
@@ -126,7 +133,7 @@ def build(
     )
     loop = Loop(database, {machine.name: machine for machine in machines}, roused)
     meter = JobMeter(site, tools.scanner, tools.surroundings.memory_bytes)
-    return Server(site, door, loop, meter, JobSync(site, tools), Recorder(site), root)
+    return Server(site, door, loop, jobs, meter, JobSync(site, tools), Recorder(site), root)
 
 
 def serve(
@@ -149,7 +156,10 @@ def serve(
             server.door,
             _Keys(server.site.database),
             default_region=settings.region,
-            extra={"/_stepwell/work": _work_page(server.site.database)},
+            extra={
+                "/_stepwell/work": _work_page(server.site.database, server.jobs),
+                "/_stepwell/queue": _queue_page(server.site.database, Scope(settings.account, settings.region)),
+            },
         ),
         http=WholeAnswers,
         log_config=None,
@@ -192,7 +202,12 @@ def _tools(door: Door, settings: Settings, launcher: Callable[[], Launcher]) -> 
         if settings.launcher == "docker":
             docker.check(docker_engine.find(os.environ))
         runs = launcher()
-        images = catalog.load(settings.images, strict=settings.strict, launcher=settings.launcher)
+        images = catalog.load(
+            settings.images,
+            strict=settings.strict,
+            accelerated=settings.accelerators == "gpu" if settings.accelerators else None,
+            launcher=settings.launcher,
+        )
         instances = instance_types.load(settings.instances)
     except (NoIsolationError, NoEngineError, CatalogError, instance_types.BadTable) as error:
         raise CannotServe(str(error)) from error
@@ -231,14 +246,35 @@ class _Announcing(uvicorn.Server):
         self._ready()
 
 
-def _work_page(database: Database) -> ASGIApp:
-    """How many things are on their way: for `stepwell run`, which waits for them."""
+def _work_page(database: Database, jobs: JobMachine) -> ASGIApp:
+    """How many things are on their way: for `stepwell run`, which waits for them, but not for warm pools."""
 
     async def page(_scope: Message, _receive: Receive, send: Send) -> None:
         with database.read() as connection:
-            body = b'{"work": %d}' % work.count(connection, ENDING)
+            under_way = max(0, work.count(connection, ENDING) - jobs.warm_pools)
+        body = b'{"work": %d}' % under_way
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return page
+
+
+def _queue_page(database: Database, scope: Scope) -> ASGIApp:
+    """What runs and who waits, as `stepwell watch --json` says it, for programs on this machine: nothing signs the
+    request, so nobody else is answered."""
+
+    def read() -> bytes:
+        with database.read() as connection:
+            return json.dumps(asdict(progress.machine(connection, scope))).encode()
+
+    async def page(asked: Message, _receive: Receive, send: Send) -> None:
+        host, _port = asked.get("client") or ("0.0.0.0", 0)
+        status, body = 403, b'{"message":"only programs on this machine may ask"}'
+        if ipaddress.ip_address(host).is_loopback:
+            status, body = 200, await asyncio.to_thread(read)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return page
