@@ -64,7 +64,7 @@ def test_unknown_types_are_unknown() -> None:
 def test_a_type_has_a_job_when_its_kind_says_so(name: str) -> None:
     type_ = registry.of(name)
     assert (type_.job is not None) is (type_.kind == "job")
-    assert type_.takes_slot is (type_.kind in ("job", "lambda", "callback", "cleanup"))
+    assert type_.takes_slot is (type_.kind in ("job", "lambda", "callback", "cleanup", "lineage"))
 
 
 @pytest.mark.parametrize(("name", "job"), JOBS)

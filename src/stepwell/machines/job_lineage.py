@@ -7,11 +7,11 @@ code and environment it came from. To add a kind of job: its line in KINDS, and 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from stepwell.base import contents
 from stepwell.base.documents import Document
 
 FINAL = frozenset({"Completed", "Failed", "Stopped"})
@@ -110,11 +110,7 @@ def digest(uri: str, held: Iterable[Held]) -> str:
 
     The same as store/object_digests.py has for what lies there now: whoever compares the two sees a change.
     """
-    found = hashlib.sha256()
-    for key, blob in sorted((_relative(uri, piece.uri), piece.blob) for piece in held):
-        text = key.encode()
-        found.update(b"%d:%s%s\n" % (len(text), text, blob.encode()))
-    return found.hexdigest()
+    return contents.digest(sorted((_relative(uri, piece.uri), piece.blob) for piece in held))
 
 
 def _origin(job: Job, places: _Places) -> Document:

@@ -9,6 +9,7 @@ from stepwell.runtime.step_cleanups import Cleanups
 from stepwell.runtime.step_contexts import Performer
 from stepwell.runtime.step_jobs import Jobs
 from stepwell.runtime.step_lambdas import Lambdas
+from stepwell.runtime.step_lineage import Lineages
 from stepwell.runtime.step_loops import Loops
 from stepwell.steps.kinds import Kind
 
@@ -18,4 +19,5 @@ PERFORMERS: Mapping[Kind, Performer] = {
     "callback": Callbacks(),
     "foreach": Loops(),
     "cleanup": Cleanups(),
+    "lineage": Lineages(),
 }

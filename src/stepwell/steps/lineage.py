@@ -32,4 +32,4 @@ def _properties(_: Models) -> Form:
     return forms.structure({**arns, "Associations": forms.FREE})
 
 
-TYPE = StepType("Lineage", "unbuilt", arguments=_arguments, properties=_properties)
+TYPE = StepType("Lineage", "lineage", arguments=_arguments, properties=_properties)

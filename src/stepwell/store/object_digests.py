@@ -7,10 +7,9 @@ another bucket or prefix has the digest it had.
 
 from __future__ import annotations
 
-import hashlib
-
 from sqlalchemy import Connection, bindparam, select
 
+from stepwell.base import contents
 from stepwell.store import buckets, objects
 from stepwell.store.object_listing import end_of
 from stepwell.store.objects import table
@@ -45,9 +44,4 @@ def of_uri(connection: Connection, account: str, uri: str) -> str | None:
     rows = connection.execute(_BELOW, {**place, "most": MOST_OBJECTS + 1}).all()
     if not 0 < len(rows) <= MOST_OBJECTS:
         return None
-    found = hashlib.sha256()
-    for key, blob in rows:
-        # the length says where the key ends: a key may hold anything
-        text = key[len(prefix) :].lstrip("/").encode()
-        found.update(b"%d:%s%s\n" % (len(text), text, blob.encode()))
-    return found.hexdigest()
+    return contents.digest((key[len(prefix) :].lstrip("/"), blob) for key, blob in rows)

@@ -9,6 +9,7 @@ from stepwell.base.documents import Document
 from stepwell.base.faults import validation
 from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
+from stepwell.services.sagemaker import recording
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.model_registry import find_package, package_arn
 from stepwell.store import resources
@@ -28,7 +29,8 @@ MOST_SPECIFICATIONS = 15
 
 @operation
 def update_model_package(call: Call, request: Document) -> Document:
-    with call.site.database.write() as transaction:
+    with recording.writing(call) as transaction:
+        recording.catch_up(call.site)  # every approval counts: none may be replaced before it is recorded
         package = find_package(transaction.connection, call.scope, request["ModelPackageArn"])
         changes: Document = {member: request[member] for member in REPLACED if member in request}
         changes["CustomerMetadataProperties"] = _properties(package.document, request)

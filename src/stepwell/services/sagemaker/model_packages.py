@@ -11,6 +11,7 @@ from stepwell.base.faults import Fault, validation
 from stepwell.services import paging
 from stepwell.services.events import announcements
 from stepwell.services.registry import Call, operation
+from stepwell.services.sagemaker import recording
 from stepwell.services.sagemaker.identities import user_context
 from stepwell.services.sagemaker.model_registry import (
     PACKAGE,
@@ -184,7 +185,8 @@ def _summary(call: Call, package: Resource) -> Document:
 
 @operation
 def delete_model_package(call: Call, request: Document) -> Document:
-    with call.site.database.write() as transaction:
+    with recording.writing(call) as transaction:
+        recording.catch_up(call.site)  # its lineage stays
         package = find_package(transaction.connection, call.scope, request["ModelPackageName"])
         resources.remove(transaction, package.key)
         tags.clear(transaction, package_arn(call.scope, package.name))
