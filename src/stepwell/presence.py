@@ -64,6 +64,11 @@ def read(data: Path) -> Presence | None:
     return found if found and _is_held(data) else None
 
 
+def last(data: Path) -> Presence | None:
+    """The server that runs on the folder, or that ran there last; None for a folder without a past."""
+    return _stored(data)
+
+
 def _stored(data: Path) -> Presence | None:
     try:
         return Presence(**json.loads((data / "server.json").read_text()))

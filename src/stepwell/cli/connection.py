@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stepwell import presence
+from stepwell.base import arn as arns
+from stepwell.base.arn import Scope
 from stepwell.client import environment
 from stepwell.client.environment import Access
+from stepwell.settings import Settings
 
 CLIENT_FOLDER = "client"
 
@@ -36,6 +39,15 @@ def client(service: str, reached: Access) -> Any:
     session = botocore.session.Session()
     session.set_credentials(reached.access_key_id, reached.secret_access_key)
     return session.create_client(service, region_name=reached.region, endpoint_url=reached.endpoint)
+
+
+def scope_of(set_up: Settings, name: str = "") -> Scope:
+    """Where to look for a thing. An ARN says it; anything else is in the region of the folder's last server."""
+    parsed = arns.parse(name)
+    if parsed is not None:
+        return Scope(parsed.account, parsed.region)
+    served = presence.last(set_up.data)
+    return Scope(set_up.account, served.region if served else set_up.region)
 
 
 def complain(message: str) -> int:

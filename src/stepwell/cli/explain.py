@@ -12,16 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from stepwell import settings
-from stepwell.base import arn as arns
 from stepwell.base import times
-from stepwell.base.arn import Scope
 from stepwell.base.faults import Fault
 from stepwell.cli import connection
 from stepwell.definition.json_text import JSON
 from stepwell.machines.pipeline_explanations import Difference, Explanation
 from stepwell.services.sagemaker import explanations
 from stepwell.services.sagemaker.explanations import Report
-from stepwell.settings import Settings
 from stepwell.store import tables
 from stepwell.store.database import Database
 
@@ -61,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     database = Database(path)
     try:
         with database.read() as reading:
-            scope = _scope(set_up, options.execution)
+            scope = connection.scope_of(set_up, options.execution)
             report = explanations.report(reading, scope, options.execution, options.step)
     except Fault as fault:
         return connection.complain(fault.message)
@@ -89,12 +86,6 @@ def lines(report: Report, *, is_full: bool) -> Iterator[str]:
     if any(difference.content == "same" for step in steps for difference in _differences(step)):
         yield ""
         yield ADVICE
-
-
-def _scope(set_up: Settings, execution: str) -> Scope:
-    """An ARN says where it belongs; names belong to the account and region of the settings."""
-    parsed = arns.parse(execution)
-    return Scope(parsed.account, parsed.region) if parsed else Scope(set_up.account, set_up.region)
 
 
 def _reason(step: Explanation) -> str:

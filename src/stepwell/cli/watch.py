@@ -19,9 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from stepwell import settings
-from stepwell.base import arn as arns
 from stepwell.base import clock
-from stepwell.base.arn import Scope
 from stepwell.base.faults import Fault
 from stepwell.cli import connection, watch_view
 from stepwell.cli import watch_words as words
@@ -80,8 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _look(database: Database, set_up: Settings, what: str | None) -> Look:
     """What is to be watched. Raises Fault when there is no such thing."""
-    parsed = arns.parse(what or "")
-    scope = Scope(parsed.account, parsed.region) if parsed else Scope(set_up.account, set_up.region)
+    scope = connection.scope_of(set_up, what or "")
     if what is None:
         return lambda: _read(database, lambda reading: progress.machine(reading, scope))
     with database.read() as reading:
