@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,16 +74,21 @@ def make_client(service: str, url: str, keys: tuple[tuple[str, str], ...]) -> An
     )
 
 
-def stepwell(folder: Path) -> Peer:
-    """Stepwell with its data in `folder`."""
+def stepwell(folder: Path, options: Sequence[str] = (), variables: Mapping[str, str] | None = None) -> Peer:
+    """Stepwell with its data in `folder`, started with these options and variables besides."""
     folder.mkdir(parents=True, exist_ok=True)
     log, data = folder / "server.log", folder / "data"
     begun = time.perf_counter()
-    process = spawn([*STEPWELL, "up", "--port", "0", "--data", str(data)], log)
-    url = wait(process, log, lambda: url_in(log))
-    wait(process, log, lambda: url if answers(f"{url}/_stepwell/health") else None)
-    ready = time.perf_counter() - begun
-    output = subprocess.check_output([*STEPWELL, "env", "--data", str(data)], text=True)
+    process = spawn([*STEPWELL, "up", "--port", "0", "--data", str(data), *options], log, variables)
+    try:
+        url = wait(process, log, lambda: url_in(log))
+        wait(process, log, lambda: url if answers(f"{url}/_stepwell/health") else None)
+        ready = time.perf_counter() - begun
+        output = subprocess.check_output([*STEPWELL, "env", "--data", str(data)], text=True)
+    except BaseException:  # nobody else knows of it yet, who could end it
+        process.kill()
+        process.wait()
+        raise
     words = [shlex.split(line, comments=True) for line in output.splitlines()]
     keys = dict(each[1].split("=", 1) for each in words if each[:1] == ["export"])
     return Peer("stepwell", url, process, keys, ready)
@@ -122,9 +128,10 @@ def moto_environment() -> Path:
     return home
 
 
-def spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+def spawn(command: list[str], log: Path, variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     with log.open("wb") as sink:
-        return subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
+        environment = {**os.environ, **(variables or {})}
+        return subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
 
 
 def wait(process: subprocess.Popen[bytes], log: Path, question: Any) -> str:

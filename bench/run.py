@@ -1,4 +1,4 @@
-"""`make bench`: Stepwell beside moto in one run, what only Stepwell does, and its engine beside other engines.
+"""`make bench`: Stepwell beside moto in one run, its engine beside other engines, its jobs beside local mode.
 
 In: this checkout installed in the running interpreter. Out: tables on standard output, and nothing else; the exit
 code says that the measurements were made, not that they are good. README.md beside this file explains the figures.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import engine
+import job_kinds
 import jobs
 import peers
 from calls import Case, cases, create_bucket
@@ -138,8 +139,11 @@ def span_table(title: str, spans: jobs.Spans) -> Table:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("start", "calls", "jobs", "engine"), help="measure this part alone")
+    parser.add_argument(
+        "--only", choices=("start", "calls", "jobs", "engine", "kinds"), help="measure this part alone"
+    )
     parser.add_argument("--jobs", type=int, default=20, help="how many trivial jobs to run")
+    parser.add_argument("--quick", action="store_true", help="little data for kinds: only to see that they work")
     options = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     with tempfile.TemporaryDirectory(prefix="stepwell-bench-") as name:
@@ -166,6 +170,8 @@ def main() -> int:
                 alone.stop()
         if options.only in (None, "engine"):
             engine.show(console)
+        if options.only in (None, "kinds"):
+            job_kinds.show(console, is_quick=options.quick)
     return 0
 
 
