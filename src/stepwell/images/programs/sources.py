@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlparse
 
+from . import downloads
 from .contract import ClientError, package
 
 
@@ -75,6 +76,12 @@ def _check(member: tarfile.TarInfo, folder: Path, archive: str) -> None:
 def _download(uri: str, path: Path) -> None:
     place = urlparse(uri)
     key = place.path.lstrip("/")
+    if downloads.is_possible(os.environ):
+        try:
+            downloads.fetch(place.netloc, key, path, os.environ)
+            return
+        except downloads.NotFetched:
+            pass  # boto3 tries again, or says in AWS's words what is wrong
     region = os.environ.get("AWS_REGION") or os.environ.get("SAGEMAKER_REGION")
     client = package("boto3").client("s3", region_name=region, endpoint_url=os.environ.get("S3_ENDPOINT_URL"))
     try:
