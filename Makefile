@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
+# a file's tests share a server, so they stay together
+PYTEST := $(RUN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check bench mutants docs lock clean
 
@@ -16,14 +18,14 @@ demo: $(READY)
 	$(RUN)/stepwell demo
 
 test: $(READY)
-	$(RUN)/python -m pytest
+	$(PYTEST)
 
 check: $(READY)
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/python -m pytest -m "not contract and not chaos and not slow"
+	$(PYTEST) -m "not contract and not chaos and not slow"
 
 bench: $(READY)
 	$(RUN)/python bench/run.py

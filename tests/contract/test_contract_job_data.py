@@ -76,6 +76,14 @@ def bucket(server: Server) -> None:
     server.client("s3").create_bucket(Bucket="job-data")
 
 
+@pytest.fixture(scope="module")
+def trial(server: Server) -> None:
+    """What the jobs' ExperimentConfig names."""
+    sagemaker = server.client("sagemaker")
+    sagemaker.create_experiment(ExperimentName="e")
+    sagemaker.create_trial(TrialName="t", ExperimentName="e")
+
+
 def ended(server: Server, kind: str, name: str) -> dict[str, Any]:
     describe = getattr(server.client("sagemaker"), f"describe_{kind.lower()}_job")
 
@@ -101,6 +109,7 @@ def covers(shown: Any, asked: Any) -> bool:
     return bool(shown == asked)
 
 
+@pytest.mark.usefixtures("trial")
 def test_a_training_job_shows_everything_it_was_asked(server: Server) -> None:
     server.client("sagemaker").create_training_job(TrainingJobName="shown", **TRAINING)
     job = ended(server, "Training", "shown")
@@ -112,6 +121,7 @@ def test_a_training_job_shows_everything_it_was_asked(server: Server) -> None:
     assert (rule["RuleConfigurationName"], rule["RuleEvaluationStatus"]) == ("vanishing", "Stopped")
 
 
+@pytest.mark.usefixtures("trial")
 def test_a_processing_job_shows_everything_it_was_asked(server: Server) -> None:
     server.client("sagemaker").create_processing_job(ProcessingJobName="shown", **PROCESSING)
     job = ended(server, "Processing", "shown")
