@@ -67,6 +67,7 @@ _FIND = Prepared(
     select(table.c.environment, table.c.inputs, table.c.outputs).where(table.c.job == bindparam("of_job"))
 )
 _ALL = select(table.c.environment, table.c.inputs, table.c.outputs)
+_BY_JOB = select(table.c.job, *_ALL.selected_columns)
 _REMOVE = Prepared(delete(table).where(table.c.job == bindparam("of_job")))
 
 
@@ -91,6 +92,12 @@ def every(connection: Connection) -> Iterator[Manifest]:
     """All of them, in no order: for who wants to know which blobs are needed."""
     for row in connection.execute(_ALL):
         yield _manifest(*row)
+
+
+def every_by_job(connection: Connection) -> Iterator[tuple[str, Manifest]]:
+    """All of them with the ARNs of their jobs, in no order."""
+    for job, *row in connection.execute(_BY_JOB):
+        yield job, _manifest(*row)
 
 
 def remove(transaction: Transaction, job: str) -> None:
