@@ -216,7 +216,8 @@ MOVES: dict[tuple[Phase, type[Event]], Phase] = {
     ("Over", Erased): "Over",
 }
 """Every legal move. `Ended` leads back to Preparing when the platform failed and an attempt is left, and to Cleaning
-when nothing ran that could have left something; `Uploaded` to Warm when its instances are kept. The room that it has it keeps until its end."""
+when nothing ran that could have left something; `Uploaded` to Warm when its instances are kept. A job keeps the room
+that it has until its end."""
 
 
 class IllegalMove(Exception):
