@@ -9,6 +9,9 @@ a hard link to one, because a job that runs as root could write through it: `pla
 
 Two processes may share the folder. Each holds a shared lock on it while it lives; whoever finds itself alone at
 its start removes what a killed process left in `incoming/`.
+
+A blob is only ever removed by its age (docs/decisions/0031). To put bytes that are kept already makes them young
+again, under a lock that `remove` holds alone: of the two, the second sees what the first did.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +46,15 @@ class Blob:
     hash: str
     size: int
     digests: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A blob as it lies in the folder. `wanted`: when it was last put (epoch seconds)."""
+
+    name: str
+    size: int
+    wanted: float
 
 
 class BlobWriter:
@@ -72,6 +85,28 @@ class BlobWriter:
         assert not self._digests
         _copy(source, self._file)
         self.size = self._file.tell()
+
+    def take(self, path: Path) -> bool:
+        """Become a file that its owner gives away and writes to no more: it is moved, and only read. False when that
+        cannot be, and it stays: it lies on another file system, has a second name, or is another user's."""
+        assert not self.size
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != os.geteuid():
+            return False
+        try:
+            path.rename(self._temporary)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+        os.utime(self._temporary)  # wanted from now on, however old it is
+        self._file.close()
+        self._file = os.fdopen(os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0)
+        for piece in _pieces(self._file):
+            for digest in self._digests.values():
+                digest.update(piece)
+            self.size += len(piece)
+        return True
 
     def digest(self, algorithm: str) -> bytes:
         """The checksum of what was written so far; one that was not asked for is computed by reading it again."""
@@ -186,10 +221,32 @@ class Blobs:
         """Move a complete file to its name, or drop it when those bytes are kept already."""
         target = self.path(name)
         try:
-            os.utime(target)  # a collector of unreferenced blobs goes by age: this one is wanted again
-            temporary.unlink()
+            with _locked(target.parent, fcntl.LOCK_SH):
+                os.utime(target)  # a collector of unreferenced blobs goes by age: this one is wanted again
         except FileNotFoundError:
             temporary.replace(target)
+        else:
+            temporary.unlink()
+
+    def kept(self) -> Iterator[Kept]:
+        """Every blob there is, in no order. What comes or goes meanwhile may be among them or not."""
+        for number in range(256):
+            prefix = f"{number:02x}"
+            for entry in os.scandir(self.folder / prefix):
+                with suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    yield Kept(prefix + entry.name, found.st_size, found.st_mtime)
+
+    def remove(self, name: str, wanted_before: float) -> int | None:
+        """Delete a blob, unless it was put at that time (epoch seconds) or later. Returns how many bytes that freed;
+        None: it stays, or was gone. Who calls makes sure that nothing names it."""
+        path = self.path(name)
+        with _locked(path.parent, fcntl.LOCK_EX), suppress(FileNotFoundError):
+            found = path.stat()
+            if found.st_mtime < wanted_before:
+                path.unlink()
+                return found.st_size
+        return None
 
     def _sweep(self, lock: int) -> None:
         with suppress(BlockingIOError):
@@ -197,6 +254,17 @@ class Blobs:
             for left in self.incoming.iterdir():
                 left.unlink()
         fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold the lock of a folder; it goes with this process, however that ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _pieces(source: BinaryIO) -> Iterator[memoryview]:

@@ -2,15 +2,15 @@
 
 Three tables name blobs: `objects`, `upload_parts` and `job_manifests`. When a row of the first two goes, or a part is
 replaced, a trigger notes its blob and the moment in `released_blobs`: whoever had read that row may still be about to
-open the file. It is a trigger so that no statement, and no cascade, can forget it; the clock is the database's for the
-same reason. Notes go once they are old and their blobs collected (docs/decisions/0031).
+open the file. It is a trigger so that no statement, and no cascade, can forget it; the clock is the database's for
+the same reason. Notes go once they are old and their blobs collected (docs/decisions/0031).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import DDL, Column, Connection, Float, String, Table, bindparam, delete, event, select
+from sqlalchemy import Column, Connection, Float, MetaData, String, Table, bindparam, delete, event, select
 
 from stepwell.store import objects, uploads
 from stepwell.store.database import Transaction, metadata
@@ -35,9 +35,14 @@ CREATE TRIGGER IF NOT EXISTS {name} {when} BEGIN
 END
 """
 
-for _name, _when in TRIGGERS.items():
-    # of the metadata and not of a table: a database that has these tables already gets the triggers too
-    event.listen(metadata, "after_create", DDL(NOTE.format(name=_name, when=_when)).execute_if(dialect="sqlite"))
+
+@event.listens_for(
+    metadata, "after_create"
+)  # of the metadata: a database that has these tables already gets them too
+def _make_triggers(_metadata: MetaData, connection: Connection, **_: object) -> None:
+    for name, when in TRIGGERS.items():
+        connection.exec_driver_sql(NOTE.format(name=name, when=when))
+
 
 _OBJECTS = select(objects.table.c.id, objects.table.c.blob).where(
     objects.table.c.id > bindparam("after"), objects.table.c.blob.is_not(None)
