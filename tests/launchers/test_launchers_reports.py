@@ -84,6 +84,7 @@ def test_the_order_arrives_as_it_was_given() -> None:
         process_limit=1,
         log_bytes=2,
         tree=[("opt-ml/a", "file", b"1")],
+        volume_bytes=3,
     )
     copy = unpack(pack(order))
     assert all(getattr(copy, name) == getattr(order, name) for name in Order.__slots__)

@@ -29,6 +29,7 @@ PREPARE = job("prepare", 1.0, [RAW], [TABLE])
 TRAIN = job("train", 2.0, [TABLE], [MODEL])
 REPACK = job("repack", 3.0, [MODEL], [PACKED], HyperParameters={"sagemaker_program": '"_repack_script_launcher.sh"'})
 ALL = (REPACK, TRAIN, PREPARE)
+REPACK_3 = job("repack", 3.0, [MODEL, held("code/_repack_model.py")], [PACKED])
 
 
 def makers(readers: Sequence[NotedJob]) -> dict[str, list[NotedJob]]:
@@ -43,6 +44,7 @@ def makers(readers: Sequence[NotedJob]) -> dict[str, list[NotedJob]]:
         (PREPARE, True, ["prepare"]),
         (REPACK, False, ["train", "repack"]),
         (REPACK, True, ["prepare", "train", "repack"]),
+        (REPACK_3, False, ["train", "repack"]),
     ],
 )
 def test_which_jobs_run(last: NotedJob, whole: bool, names: list[str]) -> None:

@@ -23,7 +23,7 @@ from stepwell.runtime.jobs import JobMachine, Tools
 from stepwell.runtime.loop import Loop
 from stepwell.services.registry import Door, Site
 from stepwell.services.sts import sessions
-from stepwell.store import tables
+from stepwell.store import reserve, tables
 from stepwell.store.database import Database
 from stepwell.testing.host_environments import HostEnvironments
 
@@ -49,7 +49,7 @@ class Installation:
             self.launcher = ProcessLauncher(find_isolation())
         except NoIsolationError as error:
             pytest.skip(str(error))
-        self.database = Database(data / "stepwell.db")
+        self.database = Database(data / "stepwell.db", reserve=data / reserve.NAME)
         self.roused = threading.Event()
         blobs = Blobs(data / "blobs")
         self.site = Site(data, SCOPE.account, "http://127.0.0.1:9", self.database, blobs, self.roused.set)

@@ -303,8 +303,10 @@ def test_a_stop_ends_a_long_download(site: Site, monkeypatch: pytest.MonkeyPatch
         assert world.launcher.launches == {}
 
 
-@pytest.mark.parametrize("where", ["place", "put"])
-def test_a_full_disk_fails_the_job_and_shows_no_path(site: Site, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+@pytest.mark.parametrize(("where", "doing"), [("place", "Data download"), ("put", "Artifact upload")])
+def test_a_full_disk_fails_the_job_and_shows_no_path(
+    site: Site, monkeypatch: pytest.MonkeyPatch, where: str, doing: str
+) -> None:
     def full(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/a/path/of/the/host")
 
@@ -312,7 +314,8 @@ def test_a_full_disk_fails_the_job_and_shows_no_path(site: Site, monkeypatch: py
         monkeypatch.setattr(world.objects, where, full)
         live(world, world.create(1, 0), ["good"], None)
         assert world.describe()["FailureReason"] == (
-            "InternalServerError: We encountered an internal error. Please try again. (No space left on device)"
+            f"ClientError: {doing} failed:Insufficient disk space. The disk of this machine is full: make room on "
+            "it, or let the job write less."
         )
 
 

@@ -143,8 +143,8 @@ def _upload_archive(output: Output, found: Sequence[Found], objects: Objects, sc
     scratch.mkdir(exist_ok=True)
     archive = scratch / f"{output.name}.tar.gz"
     write_archive(found, archive)
-    objects.put(output.location.bucket, output.location.key, archive)
-    archive.unlink()
+    objects.give(output.location.bucket, output.location.key, archive)
+    archive.unlink(missing_ok=True)
 
 
 def write_archive(found: Sequence[Found], target: Path) -> None:

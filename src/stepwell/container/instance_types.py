@@ -27,6 +27,8 @@ class InstanceType:
     cpus: float | None
     memory_bytes: int | None
     is_accelerated: bool
+    has_own_disk: bool = False
+    """It comes with NVMe disks, which stand in for the volume that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def find(name: str) -> InstanceType:
     table = _table()
     memory = table["memory_gib"].get(family, {}).get(size)
     accelerated = family in table["accelerated"]["families"]
-    return InstanceType(name, _cpus(family, size), int(memory * GIB) if memory is not None else None, accelerated)
+    memory_bytes = int(memory * GIB) if memory is not None else None
+    has_own_disk = family in table["own_disk"]["families"]
+    return InstanceType(name, _cpus(family, size), memory_bytes, accelerated, has_own_disk)
 
 
 def _cpus(family: str, size: str) -> float | None:

@@ -43,6 +43,9 @@ class Objects(Protocol):
     def put(self, bucket: str, key: str, source: Path) -> None:
         """Make the bytes of a file an object; an object of that key is replaced."""
 
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        """As `put`, of a file that nobody needs any more: it may be gone afterwards, or when this fails."""
+
 
 def exactly(objects: Objects, bucket: str, key: str) -> StoredObject | None:
     """The object of that key, if there is one. Raises StorageRefused."""

@@ -118,6 +118,8 @@ class Plan:
     """What the job's log should say first."""
     max_wait_seconds: int | None = None
     """From its creation to its end at most (managed spot training); None: however long it waits."""
+    volume_gib: int | None = None
+    """The disk of each host (VolumeSizeInGB; EBS counts in GiB); None: as much as there is."""
 
     @property
     def hosts(self) -> tuple[str, ...]:

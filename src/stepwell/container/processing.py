@@ -36,6 +36,7 @@ def plan(name: str, arn: str, request: Document) -> Plan:
         network=not request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
         max_runtime_seconds=request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS),
         grace_seconds=GRACE_SECONDS,
+        volume_gib=request["ProcessingResources"]["ClusterConfig"].get("VolumeSizeInGB"),
     )
 
 

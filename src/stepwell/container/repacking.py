@@ -82,7 +82,7 @@ def asked(plan: Plan, inputs: Mapping[str, object]) -> Repack | None:
     looked at. `inputs` are its hyperparameters."""
     if inputs.keys() - OWN - TOOLKIT or plan.environment.keys() - VARIABLES or plan.entrypoint or plan.arguments:
         return None
-    if len(plan.hosts) != 1 or not _takes_one_archive(plan) or not _leaves_one_archive(plan):
+    if len(plan.hosts) != 1 or not _takes_one_archive(plan) or not leaves_one_archive(plan):
         return None
     texts = {name: _decoded(value) for name, value in inputs.items() if name != "sagemaker_container_log_level"}
     if texts.get("sagemaker_program") != LAUNCHER or not all(isinstance(text, str) for text in texts.values()):
@@ -110,7 +110,8 @@ def _takes_one_archive(plan: Plan) -> bool:
     return channel.name == CHANNEL and channel.listing == "prefix" and channel.pipe is None
 
 
-def _leaves_one_archive(plan: Plan) -> bool:
+def leaves_one_archive(plan: Plan) -> bool:
+    """Whether its outputs are a model and its data, as archives, and nothing else."""
     return {output.name for output in plan.outputs} == {"model", "output"} and all(o.archive for o in plan.outputs)
 
 

@@ -16,6 +16,7 @@ from stepwell.container import piping, placement
 from stepwell.container.objects import Objects, StorageRefused, StoredObject, exactly
 from stepwell.container.placement import Placement, below
 from stepwell.container.plan import Input, Location, Pipe, Plan, Refusal, location
+from stepwell.container.volumes import Room
 
 SIDE_BY_SIDE = 4
 FEW = 8
@@ -45,10 +46,11 @@ def bring(plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Chec
     for wanted in plan.inputs:
         for root in _targets(wanted, plan, roots) if wanted.pipe is None else ():
             below(root, wanted.target).mkdir(parents=True, exist_ok=True)
+    room = Room(plan, roots)
     return tuple(
         Brought(wanted.name, item)
         for wanted in plan.inputs
-        for item in _bring(wanted, plan, roots, objects, checkpoint)
+        for item in _bring(wanted, plan, roots, room, objects, checkpoint)
     )
 
 
@@ -57,7 +59,7 @@ def _targets(wanted: Input, plan: Plan, roots: dict[str, Path]) -> list[Path]:
 
 
 def _bring(
-    wanted: Input, plan: Plan, roots: dict[str, Path], objects: Objects, checkpoint: Checkpoint
+    wanted: Input, plan: Plan, roots: dict[str, Path], room: Room, objects: Objects, checkpoint: Checkpoint
 ) -> Sequence[StoredObject]:
     targets = _targets(wanted, plan, roots)
     try:
@@ -70,6 +72,7 @@ def _bring(
         for index, root in enumerate(targets):
             # With fewer objects than hosts some get none, as on AWS.
             mine = placement.share(placements, index, len(targets)) if wanted.sharded else placements
+            room.take(root, wanted.name, (each.item for each in mine if not each.is_folder))
             _copy(mine, below(root, wanted.target), objects, checkpoint)
         return [each.item for each in placements if not each.is_folder]
     except StorageRefused as error:

@@ -60,6 +60,7 @@ def plan(name: str, arn: str, request: Document) -> Plan:
         grace_seconds=GRACE_SECONDS,
         notices=(*_notices(channels, algorithm), *_cluster_notices(request)),
         max_wait_seconds=request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds"),
+        volume_gib=request.get("ResourceConfig", {}).get("VolumeSizeInGB"),
     )
 
 

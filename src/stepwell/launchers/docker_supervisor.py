@@ -31,7 +31,7 @@ from stepwell.launchers.supervisor import (
     mark_started,
     read_all,
     to_json,
-    write_whole,
+    write_in_time,
 )
 
 LOOK_SECONDS = 2.0
@@ -286,7 +286,7 @@ class Run:
             ("error", ending.error),
         ]
         body = ", ".join(f'"{name}": {to_json(value)}' for name, value in values)
-        write_whole(f"{self.job.folder}/exit.json", f"{{{body}}}\n".encode())
+        write_in_time(f"{self.job.folder}/exit.json", f"{{{body}}}\n".encode())
 
     def remove(self) -> None:
         """Let the engine forget the container, if it has it."""

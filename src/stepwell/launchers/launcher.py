@@ -10,11 +10,12 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from stepwell.base.trees import Tree
 
 GIB = 1024**3
+Full: TypeAlias = Literal["", "volume", "disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ class Container:
     """Between SIGTERM and SIGKILL: 120 for training, 30 for hosting (spec 03, section 1)."""
     process_limit: int = 4096
     """Processes and threads; more cannot be started."""
+    volume_bytes: int | None = None
+    """The whole tree is killed when more lies on the disk, in its private root and its writable mounts below `folder`
+    (`Exited.full`); None is no limit. An engine's container has none."""
     log_bytes: int = GIB
     """The log stops growing there, and says so in its last line."""
     image: str = ""
@@ -98,6 +102,8 @@ class Exited:
     ended: float
     peak_memory_bytes: int | None
     error: str
+    full: Full = ""
+    """It ended because it kept more than `Container.volume_bytes`, or failed while the disk of the host was full."""
 
     @property
     def exit_code(self) -> int:

@@ -28,6 +28,7 @@ class Order:
         "process_limit",
         "program",
         "tree",
+        "volume_bytes",
     )
 
     def __init__(
@@ -47,6 +48,7 @@ class Order:
         process_limit: int,
         log_bytes: int,
         tree: list[tuple[str, str, bytes]],
+        volume_bytes: int | None,
     ) -> None:
         self.folder = folder
         self.isolation = isolation
@@ -62,6 +64,7 @@ class Order:
         self.process_limit = process_limit
         self.log_bytes = log_bytes
         self.tree = tree
+        self.volume_bytes = volume_bytes
 
 
 def pack(order: Order) -> bytes:

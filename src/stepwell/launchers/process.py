@@ -89,6 +89,7 @@ class ProcessLauncher:
 
     def _supervise(self, folder: Path, lock: int, program: str, order: bytes) -> Running:
         """Start `program` with `order`, as the one who holds the folder's lock from now on."""
+        records.reserve_exit(folder)
         os.ftruncate(lock, 0)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(folder / records.CONTROL, 0o600)
@@ -130,6 +131,7 @@ class ProcessLauncher:
             process_limit=container.process_limit,
             log_bytes=container.log_bytes,
             tree=[(entry.path, entry.kind, entry.content) for entry in container.tree],
+            volume_bytes=container.volume_bytes,
         )
 
     def _child(self, folder: Path) -> int | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from stepwell.base import clock
 from stepwell.launchers import processes
 from stepwell.launchers.launcher import Absent, Exited, Lost, Observation, Running
-from stepwell.launchers.supervisor import write_whole
+from stepwell.launchers.supervisor import PARTIAL, RECORD_BYTES, write_whole
 
 LOCK = "lock"
 STARTED = "started"
@@ -82,6 +82,15 @@ def observe(folder: Path) -> Observation:
     if (exited := read_exit(folder)) is not None:
         return exited
     return lost(folder) if (folder / STARTED).exists() else Absent()
+
+
+def reserve_exit(folder: Path) -> None:
+    """Take the room of an exit record now: when the run has filled the disk it is too late. Raises OSError."""
+    descriptor = os.open(folder / f"{EXIT}{PARTIAL}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, RECORD_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def write_exit(folder: Path, exited: Exited) -> None:

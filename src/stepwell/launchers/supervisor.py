@@ -14,12 +14,13 @@ nobody may run it again), `log`, and as the last act `exit.json`. A `stop` file 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
 import time
 
-from stepwell.launchers import bubblewrap, cgroups, namespaces, order, planting, processes, rootfs
+from stepwell.launchers import bubblewrap, cgroups, namespaces, order, planting, processes, rootfs, volume
 from stepwell.launchers.cage import Cage, Ending
 from stepwell.launchers.log_file import LogFile
 
@@ -29,6 +30,12 @@ HIGHEST_DESCRIPTOR = 1 << 20
 PIPE_BYTES = 1 << 20
 LONGEST_SLEEP = 2.0
 COUNTING_INTERVAL = 0.2
+AGAIN_SECONDS = 1.0
+"""Between attempts to write the exit record while the disk has no room for it."""
+PARTIAL = ".partial"
+"""What the name of a file ends in until it is whole."""
+RECORD_BYTES = 4096
+"""What an exit record takes on the disk at least; one with a long error takes more."""
 
 
 class Run:
@@ -48,6 +55,8 @@ class Run:
         self.peak: int | None = None
         self.error = ""
         self.count_at = 0.0
+        self.full = ""
+        self.volume: volume.Volume | None = None
 
     def run(self) -> Ending:
         """Run the container to its end."""
@@ -62,6 +71,9 @@ class Run:
         root = f"{self.job.folder}/root"
         binds = rootfs.prepare(root, self.job.hostname, self.job.mounts)
         self.group = cgroups.make(self.job.memory_bytes, self.job.process_limit)
+        if self.job.volume_bytes is not None:
+            kept = volume.written(root, self.job.folder, self.job.mounts)
+            self.volume = volume.Volume(kept, self.job.volume_bytes)
         mark_started(self.job.folder)
         start = bubblewrap.start if self.job.isolation == "bubblewrap" else namespaces.start
         cage = start(self.job, root, binds, self.output_end, self.group)
@@ -111,6 +123,8 @@ class Run:
             due = min(due, self.kill_at - time.monotonic())
         elif self.job.deadline is not None:
             due = min(due, self.job.deadline - time.time())
+        if self.volume is not None and not self.full:
+            due = min(due, self.volume.due - time.monotonic())
         return max(due, 0.0)
 
     def _pump(self) -> bool:
@@ -143,6 +157,9 @@ class Run:
         if self.group is None and time.monotonic() >= self.count_at:
             self.count_at = time.monotonic() + COUNTING_INTERVAL
             self._count(cage)
+        if self.volume is not None and not self.full and self.volume.is_exceeded(time.monotonic()):
+            self.full = "volume"
+            self._kill(cage)
 
     def _count(self, cage: Cage) -> None:
         """The limits where no control group keeps them."""
@@ -165,12 +182,20 @@ class Run:
         cage.kill()
 
     def close_accounts(self, ending: Ending) -> None:
-        """Take over what the control group has counted, remove it, and close the log."""
+        """Take over what the control group has counted, remove it, look at the disk, and close the log."""
         if self.group is not None:
             self.peak = self.group.peak_memory_bytes()
             self.out_of_memory |= ending.code != 0 and self.group.out_of_memory()
             self.group.remove()
+        if self.volume is not None and not self.full and self.volume.is_exceeded_at_the_end():
+            self.full = "volume"
+        if not self.full and ending.code != 0 and self._may_blame_the_disk():
+            self.full = "disk"
         self.log.finish(time.time())
+
+    def _may_blame_the_disk(self) -> bool:
+        is_explained = self.stopped or self.timed_out or self.out_of_memory
+        return not is_explained and volume.is_disk_full(self.job.folder)
 
     def record(self, ending: Ending) -> None:
         """Write the exit record: whole or not at all, and nothing after it."""
@@ -184,9 +209,10 @@ class Run:
             ("ended", round(time.time(), 3)),
             ("peak_memory_bytes", self.peak),
             ("error", ending.error or self.error),
+            ("full", self.full),
         ]
         body = ", ".join(f'"{name}": {to_json(value)}' for name, value in values)
-        write_whole(f"{self.job.folder}/exit.json", f"{{{body}}}\n".encode())
+        write_in_time(f"{self.job.folder}/exit.json", f"{{{body}}}\n".encode())
 
 
 def to_json(value: int | float | bool | str | None) -> str:
@@ -205,13 +231,31 @@ def to_json(value: int | float | bool | str | None) -> str:
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Write a file that is there entirely or not at all, also after a crash of the host."""
-    partial = f"{path}.partial"
-    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.write(file, data)
-    os.fsync(file)
-    os.close(file)
+    """Write a file that is there entirely or not at all, also after a crash of the host.
+
+    Room that was reserved under the name of the partial file is used. Raises OSError, and may be called again.
+    """
+    partial = f"{path}{PARTIAL}"
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.write(file, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), partial)
+        os.ftruncate(file, len(data))
+        os.fsync(file)
+    finally:
+        os.close(file)
     os.rename(partial, path)
+
+
+def write_in_time(path: str, data: bytes) -> None:
+    """Write a whole file as soon as the disk has room for it."""
+    while True:
+        try:
+            return write_whole(path, data)
+        except OSError as error:
+            if error.errno not in volume.FULL:
+                raise
+            time.sleep(AGAIN_SECONDS)
 
 
 def mark_started(folder: str) -> None:
@@ -238,6 +282,8 @@ def main() -> None:
         ending = run.run()
     except OSError as error:
         ending = Ending(None, None, f"The container could not be set up: {error}")
+        if error.errno in volume.FULL:
+            run.full = "disk"
     run.close_accounts(ending)
     run.record(ending)
     os._exit(0)

@@ -7,6 +7,7 @@ InternalServerError (the platform's).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,10 @@ OUT_OF_MEMORY = (
     "ClientError: Please use an instance type with more memory, or reduce the size of job data processed on an "
     "instance."
 )
+NO_SPACE = "Insufficient disk space."
+"""What the service says when data or artifacts do not fit on the volume."""
+DISK_FULL = f"{NO_SPACE} The disk of this machine is full: make room on it, or let the job write less."
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 NOT_UTF8 = "ClientError: The file /opt/ml/output/message is not encoded in UTF-8."
 CUSTOMER_ERROR = 2
 """Exit code of the service's own algorithms for what the customer can mend."""
@@ -42,6 +47,10 @@ class HostEnd:
     stopped: bool = False
     lost: bool = False
     """It was started, and nobody can say how it ended."""
+    full: Literal["", "volume", "disk"] = ""
+    """It kept more than its volume, or failed while the disk of this machine was full."""
+    volume_gib: int | None = None
+    """The size of its volume."""
     error: str = ""
     """Why it could not even be started."""
     failure: str = ""
@@ -85,6 +94,9 @@ def verdict_of(kind: Kind, hosts: Sequence[HostEnd], *, stopping: bool) -> Verdi
         return Verdict("Failed", PLATFORM_FAILED)
     if stopping and any(host.stopped for host in hosts):
         return Verdict("Stopped")
+    full = next((host for host in hosts if host.full), None)
+    if full is not None:
+        return Verdict("Failed", f"ClientError: {_volume_full(full) if full.full == 'volume' else DISK_FULL}")
     unstartable = next((host for host in hosts if host.error), None)
     if unstartable is not None:
         return Verdict("Failed", _unstartable(unstartable))
@@ -101,9 +113,19 @@ def verdict_of(kind: Kind, hosts: Sequence[HostEnd], *, stopping: bool) -> Verdi
     return Verdict("Stopped") if stopping or any(host.stopped for host in hosts) else Verdict("Completed")
 
 
-def platform_failed(error: OSError) -> str:
-    """The FailureReason when this machine refused, such as for want of space; no path of it is shown."""
+def platform_failed(error: OSError, doing: str = "") -> str:
+    """The FailureReason when this machine refused; no path of it is shown. When it has no room on its disk, another
+    attempt would not help, and the text begins with what was being done, as the service's does."""
+    if error.errno in FULL:
+        return f"ClientError: {doing}{DISK_FULL}"
     return f"{PLATFORM_FAILED} ({error.strerror or type(error).__name__})"
+
+
+def _volume_full(host: HostEnd) -> str:
+    return (
+        f"{NO_SPACE} {host.host} kept more on its volume than the {host.volume_gib} GB of VolumeSizeInGB. Ask for a "
+        "larger VolumeSizeInGB, or let the job write less."
+    )
 
 
 def _unstartable(host: HostEnd) -> str:

@@ -17,6 +17,7 @@ PROGRAM = "sagemaker_program"
 SUBMITTED = "sagemaker_submit_directory"
 CODE = "code"
 REPACKER = "_repack_script_launcher.sh"
+REPACKER_3 = "/_repack_model.py"
 """The program of the SDK's repacking jobs: the model that they are given is made by another job."""
 
 _SEED = re.compile(r"(?:^|[^a-z])(?:seed|random[_-]?state|rng)|seed(?:$|[^a-z])", re.IGNORECASE)
@@ -166,8 +167,9 @@ def chosen_maker(candidates: Iterable[NotedJob], reader: NotedJob) -> NotedJob |
 
 
 def is_repacking(job: NotedJob) -> bool:
-    """Whether the job only put code beside a model."""
-    return _decoded((job.request.get("HyperParameters") or {}).get(PROGRAM, "")) == REPACKER
+    """Whether the job only put code beside a model: as the SDK 2 asks for it, or the SDK 3."""
+    given = job.request.get("HyperParameters") or {}
+    return _decoded(given.get(PROGRAM, "")) == REPACKER or any(each.uri.endswith(REPACKER_3) for each in job.inputs)
 
 
 def seeds(job: NotedJob) -> dict[str, str]:

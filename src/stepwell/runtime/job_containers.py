@@ -16,6 +16,7 @@ from stepwell.container import instance_types, layout
 from stepwell.container.instance_types import InstanceTypes
 from stepwell.container.layout import Access
 from stepwell.container.plan import ROOT, Plan, Refusal
+from stepwell.container.volumes import volume_bytes
 from stepwell.images import commands, layers
 from stepwell.images.catalog import Image
 from stepwell.images.environments import Environment
@@ -110,6 +111,7 @@ def container(run: Run, host: str, place: JobFolder, surroundings: Surroundings)
             *surroundings.mounts,
         ),
         memory_bytes=_memory(plan.group_of(host).instance_type, surroundings),
+        volume_bytes=volume_bytes(plan, host),
         network=plan.network,
         hostname=host,
         deadline=run.deadline,

@@ -18,6 +18,9 @@ from stepwell.runtime.job_sparing import SparingObjects
 from stepwell.runtime.job_tools import Report, Tools, log_of
 from stepwell.services.registry import Site
 
+UPLOAD = "Artifact upload failed:"
+"""What AWS puts before the reason."""
+
 
 def upload(site: Site, tools: Tools, look: Look, verdict: Verdict) -> Event:
     """Take the outputs that belong to the verdict to S3, and read what the containers tell. Of a job that failed,
@@ -43,7 +46,7 @@ def _upload(site: Site, tools: Tools, look: Look, verdict: Verdict) -> Uploaded:
     except Refusal as refusal:
         return Uploaded(f"ClientError: {refusal}", members)
     except OSError as error:
-        return Uploaded(platform_failed(error), members)
+        return Uploaded(platform_failed(error, UPLOAD), members)
     return Uploaded("", members, job_warm.until(look, clock.now()))
 
 

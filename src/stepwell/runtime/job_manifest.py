@@ -42,6 +42,10 @@ class NotingObjects:
         self.objects.put(bucket, key, source)
         self.put_there[bucket, key] = None
 
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        self.objects.give(bucket, key, source)
+        self.put_there[bucket, key] = None
+
     def pieces(self, outputs: Sequence[Output]) -> tuple[Piece, ...]:
         """What was put, as it lies there now, under the names of the outputs that it belongs to."""
         found = (exactly(self.objects, *place) for place in self.put_there)

@@ -49,12 +49,18 @@ class SiteObjects:
         self._door.site.blobs.place(item.content, target)
 
     def put(self, bucket: str, key: str, source: Path) -> None:
+        self._put(bucket, key, source, None)
+
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        self._put(bucket, key, source, source)
+
+    def _put(self, bucket: str, key: str, source: Path, given: Path | None) -> None:
         where = {"Bucket": bucket, "Key": key}
         size = source.lstat().st_size
         try:
             with source.open("rb", buffering=0) as file:
                 if size <= self._largest_put:
-                    self._call("PutObject", {**where, "Body": FileBody(file, size)})
+                    self._call("PutObject", {**where, "Body": FileBody(file, size, given=given)})
                 else:
                     self._put_in_parts(where, file, size)
         except Fault as fault:
@@ -84,6 +90,8 @@ class FileBody:
     file: BinaryIO
     length: int
     trailers: Mapping[str, str] = field(default_factory=dict)
+    given: Path | None = None
+    """The file itself, if these are all of its bytes and S3 may keep it instead of a copy."""
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes, all of them without a size; none at the end."""

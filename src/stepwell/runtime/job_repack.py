@@ -1,9 +1,9 @@
 """Room runtime: repacking jobs of the SDK, done by this server itself (`container/repacking.py`). In: a Look.
 
 Whether a job is one is found out once, before it would wait for room: it takes none and needs no environment. The
-archive of its code is put into its folder then, and as long as it lies there the job has no container: a server that
-comes after a crash goes on in the same way, whatever has become of the object. What turns out to be unusual loses the
-archive again, and is a job as any other from there on.
+archive of its code (of the SDK 3: the script) is put into its folder then, and as long as it lies there the job has
+no container: a server that comes after a crash goes on in the same way, whatever has become of the object. What turns
+out to be unusual loses it again, and is a job as any other from there on.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepwell.blobs.folder import Blobs
-from stepwell.container import repacking, tidying
+from stepwell.container import repacking, repacking_trainer, tidying
 from stepwell.container.objects import Objects, StorageRefused, StoredObject, exactly
-from stepwell.container.repacking import Repack
+from stepwell.container.repacking import SCRIPT, Repack
+from stepwell.container.repacking_trainer import TrainerRepack
 from stepwell.container.staging import Checkpoint
 from stepwell.container.unpacking import Unusual
 from stepwell.machines.job_outcomes import HostEnd
@@ -51,8 +52,11 @@ class LentObjects:
     def put(self, bucket: str, key: str, source: Path) -> None:
         self.objects.put(bucket, key, source)
 
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        self.objects.give(bucket, key, source)
 
-def asked(look: Look) -> Repack | None:
+
+def asked(look: Look) -> Repack | TrainerRepack | None:
     """What the job asks for, if it may be a repacking job. Raises Refusal."""
     document = look.record.document
     hyperparameters = document.get("HyperParameters")
@@ -60,7 +64,8 @@ def asked(look: Look) -> Repack | None:
         return None
     if document.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds"):
         return None
-    return repacking.asked(look.plan(), hyperparameters)
+    plan = look.plan()
+    return repacking.asked(plan, hyperparameters) or repacking_trainer.asked(plan, hyperparameters)
 
 
 def recognise(tools: Tools, look: Look) -> bool:
@@ -73,18 +78,35 @@ def recognise(tools: Tools, look: Look) -> bool:
         image, objects = look.image(), tools.objects(look.scope)
         if image.launcher != "process" or image.entry != ENTRY:
             return False
-        item = exactly(objects, wanted.code.bucket, wanted.code.key)
+        item = _code(wanted, objects)
         if item is None or item.size > LARGEST_CODE:
             return False
         draft = code.with_name(f"{code.name}.new")
         draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.unlink(missing_ok=True)
         objects.place(item, draft)
-        if repacking.is_known(draft):
+        if isinstance(wanted, TrainerRepack) or repacking.is_known(draft):
             draft.rename(code)
             return True
         draft.unlink()
     return False
+
+
+def _code(wanted: Repack | TrainerRepack, objects: Objects) -> StoredObject | None:
+    """The object that says what the job runs; None when that is not there, or known not to be the SDK's."""
+    if isinstance(wanted, Repack):
+        return exactly(objects, wanted.code.bucket, wanted.code.key)
+
+    def find(name: str) -> StoredObject | None:
+        channel, _, path = name.partition("/")
+        where = wanted.channels[channel].below(path)
+        return exactly(objects, where.bucket, where.key)
+
+    def read(name: str) -> bytes | None:
+        item = find(name)
+        return objects.read(item) if item is not None and item.size <= repacking.LARGEST_TEXT else None
+
+    return find(f"{repacking_trainer.CODE}/{SCRIPT}") if repacking_trainer.is_known(read) else None
 
 
 def is_ours(look: Look) -> bool:
@@ -100,7 +122,10 @@ def carry_out(look: Look, roots: Sequence[Path], report: Report, checkpoint: Che
         return False
     gib = look.record.document.get("ResourceConfig", {}).get("VolumeSizeInGB") or VOLUME_GIB
     try:
-        repacking.carry_out(wanted, place.repack, root, place.scratch, gib << 30, checkpoint)
+        if isinstance(wanted, TrainerRepack):
+            repacking_trainer.carry_out(wanted, root, gib << 30, checkpoint)
+        else:
+            repacking.carry_out(wanted, place.repack, root, place.scratch, gib << 30, checkpoint)
     except Unusual as unusual:
         report(f"This is the repacking job of the SageMaker SDK, but {unusual}; so a container runs it.")
         place.repack.unlink()
@@ -108,7 +133,8 @@ def carry_out(look: Look, roots: Sequence[Path], report: Report, checkpoint: Che
             tidying.remove(each)
         return False
     report(DONE)
-    report(f"{wanted.archive} has got {'its code' if wanted.whole else wanted.script} under code/.")
+    added = wanted.script if isinstance(wanted, Repack) and not wanted.whole else "its code"
+    report(f"{wanted.archive} has got {added} under code/.")
     return True
 
 

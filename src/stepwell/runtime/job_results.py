@@ -17,7 +17,7 @@ from stepwell.runtime.job_folders import JobFolder
 from stepwell.runtime.job_records import Record
 
 
-def host_end(host: str, seen: Observation, place: JobFolder) -> HostEnd:
+def host_end(plan: Plan, host: str, seen: Observation, place: JobFolder) -> HostEnd:
     """How the container of `host` ended; anything but an exit means that nobody can say."""
     if not isinstance(seen, Exited):
         return HostEnd(host, lost=True)
@@ -29,6 +29,8 @@ def host_end(host: str, seen: Observation, place: JobFolder) -> HostEnd:
         out_of_memory=seen.out_of_memory,
         timed_out=seen.timed_out,
         stopped=seen.stopped,
+        full=seen.full,
+        volume_gib=plan.volume_gib,
         error=seen.error,
         failure=results.failure(root),
         message_is_text=results.message(root) is not None,

@@ -33,6 +33,10 @@ class SparingObjects:
         if not self._holds(bucket, key, source):
             self.objects.put(bucket, key, source)
 
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        if not self._holds(bucket, key, source):
+            self.objects.give(bucket, key, source)
+
     def _holds(self, bucket: str, key: str, source: Path) -> bool:
         """Whether the object has the bytes of the file; not known of objects that were uploaded in parts."""
         first = exactly(self.objects, bucket, key)

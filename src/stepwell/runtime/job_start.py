@@ -31,6 +31,7 @@ from stepwell.services.registry import Site
 from stepwell.store import logs, resources
 from stepwell.store.database import Transaction
 
+DOWNLOAD = "Data download failed:"
 ASK_SECONDS = 0.5
 """How often a download looks whether the job is to stop."""
 ACCESS_MARGIN_SECONDS = 3600.0
@@ -39,8 +40,9 @@ SESSION = "SageMaker"
 """The session name of a job's role, as in AWS's containers."""
 
 
-def or_refused(perform: Callable[[], Event | None]) -> Event | None:
-    """What cannot be done as asked, or not on this machine, ends the job instead of being tried for ever."""
+def or_refused(perform: Callable[[], Event | None], doing: str = "") -> Event | None:
+    """What cannot be done as asked, or not on this machine, ends the job instead of being tried for ever. `doing` is
+    what AWS puts before the reason."""
     try:
         return perform()
     except Refusal as refusal:
@@ -48,7 +50,7 @@ def or_refused(perform: Callable[[], Event | None]) -> Event | None:
     except IMAGE_PROBLEMS as refusal:
         return Refused(str(refusal))
     except OSError as error:
-        return Refused(platform_failed(error))
+        return Refused(platform_failed(error, doing))
 
 
 def prepare(tools: Tools, look: Look) -> Event:

@@ -172,8 +172,8 @@ def _upload(
             return False
         copy = job.place.scratch / "copy"
         found.copy(copy)
-        objects.put(where.bucket, where.key, copy)
-        copy.unlink()
+        objects.give(where.bucket, where.key, copy)
+        copy.unlink(missing_ok=True)
     return True
 
 

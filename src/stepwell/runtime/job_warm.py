@@ -117,6 +117,9 @@ class PooledObjects:
     def put(self, bucket: str, key: str, source: Path) -> None:
         self.objects.put(bucket, key, source)
 
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        self.objects.give(bucket, key, source)
+
     def _reuse(self, item: StoredObject, target: Path) -> bool:
         files = self.pool.get(item.content, [])
         while item.content and files:

@@ -154,7 +154,7 @@ class JobMachine:
             case machine.Prepare():
                 return job_start.or_refused(lambda: job_start.prepare(tools, look))
             case machine.Download():
-                return job_start.or_refused(lambda: job_start.download(site, tools, look))
+                return job_start.or_refused(lambda: job_start.download(site, tools, look), job_start.DOWNLOAD)
             case machine.Launch():
                 return job_start.or_refused(lambda: job_start.launch(tools, look, now))
             case machine.Stop():
@@ -274,7 +274,7 @@ class JobMachine:
         running = [host for host, each in seen.items() if isinstance(each, Running)]
         if not running:
             self._unwatched.discard(arn)
-            return machine.Ended(tuple(job_results.host_end(host, seen[host], place) for host in plan.hosts))
+            return machine.Ended(tuple(job_results.host_end(plan, host, seen[host], place) for host in plan.hosts))
         if any(_has_failed(each) for each in seen.values()):
             self._stop(look)
         unwatched = [host for host in running if not self._watch(look, host)]

@@ -53,5 +53,9 @@ class FolderObjects:
             raise StorageRefused("NoSuchBucket", "The specified bucket does not exist")
         shutil.copyfile(source, self._path(bucket, key))
 
+    def give(self, bucket: str, key: str, source: Path) -> None:
+        self.put(bucket, key, source)
+        source.unlink()
+
     def _path(self, bucket: str, key: str) -> Path:
         return self._folder / bucket / quote(key, safe="")

@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from stepwell.base.documents import Document
@@ -24,7 +25,8 @@ LARGEST = 5 << 30
 class Body(Protocol):
     """A stream of the gateway's. `length` is None when the client did not say; `trailers` are complete at the end.
 
-    One with `is_hashed` computes the SHA-256 of the whole, which was signed: `sha256` has it at the end.
+    One with `is_hashed` computes the SHA-256 of the whole, which was signed: `sha256` has it at the end. One with
+    `given` is exactly the bytes of that file, which nobody writes to and nobody needs any more.
     """
 
     @property
@@ -99,10 +101,12 @@ def _body(body: bytes | bytearray | memoryview | Body) -> Body:
 
 
 def _pour(body: Body, writer: BlobWriter, length: int | None) -> None:
-    for piece in body.pieces():
-        writer.write(piece)
-        if writer.size > LARGEST:
-            raise faults.entity_too_large(writer.size, LARGEST)
+    given: Path | None = getattr(body, "given", None)
+    if given is None or not writer.take(given):
+        for piece in body.pieces():
+            writer.write(piece)
+            if writer.size > LARGEST:
+                raise faults.entity_too_large(writer.size, LARGEST)
     if length is not None and writer.size != length:
         text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
         raise Fault("IncompleteBody", text)
