@@ -206,7 +206,7 @@ def of_type(kind: bytes, link: str = "") -> tarfile.TarInfo:
         {"a": b"1", "./a": b"2"},
         {"n" * 256: b""},
     ],
-    ids=str,
+    ids=lambda model: "+".join(name[:20] for name in model),
 )
 def test_what_is_not_plain_is_left_to_the_script(repacked: Repacked, model: Members, tmp_path: Path) -> None:
     with pytest.raises(Unusual):
