@@ -179,6 +179,11 @@ def test_no_such_thing(narrow: Server, words: list[str]) -> None:
     assert refused.stderr.startswith("stepwell: There is no execution, pipeline with executions, or job")
 
 
+def heeds_interrupts() -> None:
+    """A shell lets what it runs in the background ignore Ctrl-C, and so do the tests that run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_terminal(narrow: Server) -> None:
     """The view takes as much of the terminal as there is; Ctrl-C leaves it, and the job goes on."""
     sagemaker = narrow.client("sagemaker")
@@ -186,7 +191,9 @@ def test_a_terminal(narrow: Server) -> None:
     ours, its = pty.openpty()
     command = [sys.executable, "-m", "stepwell.cli.main", "watch", "--data", str(narrow.data), "goes-on"]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", "LINES": "20"}
-    watching = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment)
+    watching = subprocess.Popen(
+        command, stdin=its, stdout=its, stderr=its, env=environment, preexec_fn=heeds_interrupts
+    )
     os.close(its)
     shown = b""
     while b"Processing" not in shown:
