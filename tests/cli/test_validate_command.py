@@ -35,8 +35,11 @@ def test_a_definition_without_problems(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == f"{file}: no problems in 1 step and 1 parameter.\n"
 
 
-def test_a_problem_is_shown_where_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "wrong.json"
+def test_a_problem_is_shown_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # long paths are cut
+    file = Path("wrong.json")
     file.write_text(WRONG)
     assert main(["validate", str(file)]) == 1
     message = f"{file}:5:44: Unknown parameter 'Cuont'. Did you mean 'Count'?\n"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from images_support import wheel
+from images_support import pip_wheel, wheel
 
 from stepwell.images.environments import BuildFailed, Environment, Environments
 from stepwell.images.recipes import Recipe
@@ -23,6 +24,17 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(seeds(tmp_path)))
+    return folder
+
+
+def seeds(tmp_path: Path) -> Path:
+    """A folder of what an environment with pip begins with."""
+    folder = tmp_path / "seeds"
+    if not folder.exists():
+        for name in ("setuptools", "wheel"):
+            wheel(folder, name, "1.0")
+        shutil.copy(pip_wheel(), folder)
     return folder
 
 
@@ -51,7 +63,7 @@ def test_pip_brings_them_as_this_machine_is_configured(
 def test_uv_is_asked_where_pip_has_none(
     tmp_path: Path, tiny_recipe: Recipe, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("UV_FIND_LINKS", f"{seeds(tmp_path)},{wheels}")
     recipe = replace(tiny_recipe, requirements=("extra==1.5",), installer="pip")
     environment, lines = built(tmp_path, recipe)
     assert has_extra(environment)
@@ -61,7 +73,7 @@ def test_uv_is_asked_where_pip_has_none(
 def test_uv_alone_is_asked_otherwise(
     tmp_path: Path, tiny_recipe: Recipe, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("UV_FIND_LINKS", f"{seeds(tmp_path)},{wheels}")
     environment, _ = built(tmp_path, replace(tiny_recipe, requirements=("extra==1.5",)))
     assert has_extra(environment)
 

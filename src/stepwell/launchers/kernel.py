@@ -31,10 +31,8 @@ MS_PRIVATE = 0x40000
 MNT_DETACH = 0x2
 
 SIGKILL = 9
-SIGPIPE = 13
 SIGTERM = 15
 SIGCHLD = 17
-SIGXFSZ = 25
 
 _PIDFD_SEND_SIGNAL = 424
 _MOUNT_SETATTR = 442
@@ -205,6 +203,7 @@ def wait_for_signal(*signals: int) -> int:
 
 
 def default_signals() -> None:
-    """Undo what the Python interpreter ignores, so that a program started from here dies of a broken pipe."""
-    for number in (SIGPIPE, SIGXFSZ):
+    """Undo what is ignored: by the Python interpreter, so that a program started from here dies of a broken pipe; by
+    whoever started the server, such as nohup. The two that cannot be changed, and libc's own, refuse."""
+    for number in range(1, 65):
         _libc.signal(ctypes.c_int(number), None)
