@@ -75,22 +75,53 @@ def test_entrypoint(
     assert (body.get("Entrypoint"), body.get("Cmd")) == (entrypoint, words)
 
 
-@given(st.lists(st.binary(max_size=40), max_size=8), st.lists(st.integers(0, 400), max_size=12))
-def test_a_stream_may_be_cut_anywhere(pieces: list[bytes], cuts: list[int]) -> None:
-    seen: list[bytes] = []
+class Collecting(LogFile):
+    """A log whose lines are kept."""
 
-    class Collecting(LogFile):
-        def __init__(self) -> None: ...
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
 
-        def feed(self, data: bytes, now: float) -> None:
-            seen.append(data)
+    def feed(self, data: bytes, now: float) -> None:
+        self.seen.append(data)
 
-    stream = b"".join(struct.pack(">BxxxI", 1 + index % 2, len(each)) + each for index, each in enumerate(pieces))
+    def finish(self, now: float) -> None: ...
+
+
+WRITTEN = st.text("ab\n", max_size=12).map(str.encode)
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2]), WRITTEN), max_size=8), st.lists(st.integers(0, 200), max_size=12))
+def test_a_stream_may_be_cut_anywhere(pieces: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    stream = b"".join(struct.pack(">BxxxI", output, len(each)) + each for output, each in pieces)
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    reader = OutputReader(Collecting())
+    log = Collecting()
+    reader = OutputReader(log)
     for start, end in itertools.pairwise(places):
         reader.feed(stream[start:end])
-    assert b"".join(seen) == b"".join(pieces)
+    reader.finish()
+    told = [b"".join(each for output, each in pieces if output == wanted) for wanted in (1, 2)]
+    lines = [line.removesuffix(b"\n") + b"\n" for text in told for line in text.splitlines(keepends=True)]
+    assert sorted(b"".join(log.seen).splitlines(keepends=True)) == sorted(lines)
+
+
+def test_one_output_amid_a_line_of_the_other_leaves_it_whole() -> None:
+    log = Collecting()
+    reader = OutputReader(log)
+    for output, text in ((2, b"ls: "), (1, b"b\n"), (2, b"cannot access\n"), (1, b"no end")):
+        reader.feed(struct.pack(">BxxxI", output, len(text)) + text)
+    reader.finish()
+    assert b"".join(log.seen) == b"b\nls: cannot access\nno end\n"
+
+
+def test_a_line_without_an_end_is_let_go_in_parts() -> None:
+    log = Collecting()
+    reader = OutputReader(log)
+    piece = b"x" * 1000
+    for _ in range(1000):
+        reader.feed(struct.pack(">BxxxI", 1, len(piece)) + piece)
+    assert len(b"".join(log.seen)) > len(piece) * 700
+    reader.finish()
+    assert b"".join(log.seen) == piece * 1000 + b"\n"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """What a container of an engine writes, as the job's log; and what its exit code says.
 
 In: the stream of an attached container: frames of eight bytes (which output, how long) and what was written (Docker
-Engine API, "Attach to a container", stream format). Out: lines of the log, standard output and error as they arrive.
+Engine API, "Attach to a container", stream format). Out: lines of the log, standard output and error as they arrive,
+but each line whole: the two come by ways of their own, and one may arrive amid a line of the other.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import struct
 
 from stepwell.base import clock
 from stepwell.launchers.cage import Ending
-from stepwell.launchers.log_file import LogFile
+from stepwell.launchers.log_file import LINE_BYTES, LogFile
 
 CHUNK_BYTES = 1 << 20
 HEADER_BYTES = 8
@@ -33,6 +34,9 @@ class OutputReader:
         self._log = log
         self._left = 0
         self._header = b""
+        self._from = 0
+        self._begun: dict[int, bytearray] = {}
+        """By output: the line that has not ended."""
         self.last_words = b""
         """The end of what was written, for the words of an init that could not start the command."""
 
@@ -54,19 +58,33 @@ class OutputReader:
                 self._header, view = self._header + bytes(view[:needed]), view[needed:]
                 if len(self._header) < HEADER_BYTES:
                     break
-                self._left, self._header = struct.unpack(">4xI", self._header)[0], b""
-            written.append(bytes(view[: self._left]))
-            self._left, view = self._left - len(written[-1]), view[len(written[-1]) :]
+                (self._from, self._left), self._header = struct.unpack(">B3xI", self._header), b""
+            piece = bytes(view[: self._left])
+            written.append(self._whole_lines(piece))
+            self._left, view = self._left - len(piece), view[len(piece) :]
         text = b"".join(written)
         self.last_words = (self.last_words + text)[-1000:]
         self._log.feed(text, clock.now())
+
+    def _whole_lines(self, piece: bytes) -> bytes:
+        """What of an output has ended with this piece; a line longer than the log's is let go in parts."""
+        begun = self._begun.setdefault(self._from, bytearray())
+        end = piece.rfind(b"\n") + 1
+        if not end and len(begun) + len(piece) <= LINE_BYTES:
+            begun += piece
+            return b""
+        whole = bytes(begun) + piece[: end or None]
+        begun[:] = piece[end:] if end else b""
+        return whole
 
     def note(self, text: str) -> None:
         """A line of our own."""
         self._log.feed(f"{text}\n".encode(), clock.now())
 
     def finish(self) -> None:
-        """Close the log."""
+        """Close the log; what has no end yet is a line of its own."""
+        for begun in filter(None, self._begun.values()):
+            self._log.feed(bytes(begun) + b"\n", clock.now())
         self._log.finish(clock.now())
 
     @staticmethod
