@@ -7,22 +7,9 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, func, select
 
 from stepwell.base.arn import Scope
-from stepwell.store.resources import Key, Resource, table
+from stepwell.store.resources import COLUMNS, Key, Resource, table
 
-_COLUMNS = (
-    "kind",
-    "account",
-    "region",
-    "name",
-    "parent",
-    "status",
-    "created",
-    "modified",
-    "document",
-    "id",
-    "revision",
-)
-_OF_KIND = select(*(table.c[name] for name in _COLUMNS))
+_OF_KIND = select(*(table.c[name] for name in COLUMNS))
 
 
 def of_kind(connection: Connection, kind: str) -> Iterator[Resource]:

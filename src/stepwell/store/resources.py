@@ -109,7 +109,9 @@ _OF_KEY = tuple(table.c[name] == bindparam(name) for name in ("kind", "account",
 _FOUND = ("status", "created", "modified", "document", "id", "revision")
 _FIND = Prepared(select(*(table.c[name] for name in _FOUND)).where(*_OF_KEY))
 _KEY = ("kind", "account", "region", "name", "parent")
-_FIND_ID = Prepared(select(*(table.c[name] for name in (*_KEY, *_FOUND))).where(table.c.id == bindparam("row_id")))
+COLUMNS = (*_KEY, *_FOUND)
+"""What a Resource is made of, in the order of `Resource(Key(*row[:5]), *row[5:])`."""
+_FIND_ID = Prepared(select(*(table.c[name] for name in COLUMNS)).where(table.c.id == bindparam("row_id")))
 _WRITTEN = ("kind", "account", "region", "parent", "name", "status", "created", "modified", "document")
 _INSERT = Prepared(
     insert(table).values({**{name: bindparam(name) for name in _WRITTEN}, "revision": 0}).returning(table.c.id)

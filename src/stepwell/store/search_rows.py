@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, String, bindparam, func, selec
 from stepwell.base.arn import Scope
 from stepwell.store import component_metrics, tags, trial_memberships
 from stepwell.store.prepared import Prepared
-from stepwell.store.resources import Key, Resource, table
+from stepwell.store.resources import COLUMNS, Key, Resource, table
 
 _ASKED = "asked"
 
@@ -23,20 +23,7 @@ def _asked(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column.in_(select(given.c.value))
 
 
-_COLUMNS = (
-    "kind",
-    "account",
-    "region",
-    "name",
-    "parent",
-    "status",
-    "created",
-    "modified",
-    "document",
-    "id",
-    "revision",
-)
-_ALL = select(*(table.c[name] for name in _COLUMNS))
+_ALL = select(*(table.c[name] for name in COLUMNS))
 _OF_KIND = tuple(table.c[name] == bindparam(name) for name in ("kind", "account", "region"))
 _AFTER = Prepared(
     _ALL.where(*_OF_KIND, table.c.id > bindparam("after")).order_by(table.c.id).limit(bindparam("most"))
